@@ -1,0 +1,21 @@
+<?php
+
+declare(strict_types=1);
+
+// What a pool loads once and every run inherits: Symfony, this application's classes, its container with the
+// services built. Nothing here may open a connection or a file for good: children would share it.
+
+foreach (['Config', 'Console', 'DependencyInjection', 'EventDispatcher', 'HttpFoundation', 'HttpKernel', 'Routing'] as $component) {
+    require_once "/usr/share/php/Symfony/Component/$component/autoload.php";
+}
+
+spl_autoload_register(static function (string $class): void {
+    if (str_starts_with($class, 'Shop\\')) {
+        $file = __DIR__ . '/src/' . strtr(substr($class, 5), '\\', '/') . '.php';
+        if (is_file($file)) {
+            require $file;
+        }
+    }
+});
+
+Shop\App::boot(__DIR__, getenv('SHOP_CACHE') ?: null);

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs what a checkout needs, and nothing that is there already: PHP and Symfony from Debian's packages,
+# then the npm packages (Node 24 among them). Says nothing when there is nothing to do.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() {
+  echo "setup: $*" >&2
+  exit 1
+}
+
+# Runs a command whose output is of interest only when it fails.
+quietly() {
+  local output
+  if ! output=$("$@" 2>&1); then
+    printf '%s\n' "$output" >&2
+    fail "failed: $*"
+  fi
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  else
+    command -v sudo >/dev/null || fail "this needs root and there is no sudo; as root run: $*"
+    sudo "$@"
+  fi
+}
+
+# What the PHP zygote and examples/symfony use, asked of PHP itself: how it was installed does not matter.
+# shellcheck disable=SC2016 # the dollar signs are PHP's
+php_is_complete() {
+  command -v php >/dev/null && php -r '
+    foreach (["pcntl", "posix", "FFI", "mbstring", "pdo_sqlite", "Zend OPcache"] as $extension) {
+      extension_loaded($extension) || exit(1);
+    }
+    foreach (["Config", "Console", "DependencyInjection", "EventDispatcher", "HttpFoundation", "HttpKernel", "Routing"] as $component) {
+      is_file("/usr/share/php/Symfony/Component/$component/autoload.php") || exit(1);
+    }
+  ' 2>/dev/null
+}
+
+install_php() {
+  command -v apt-get >/dev/null ||
+    fail 'PHP 8.2 with Symfony 5.4 below /usr/share/php is missing, and this is no Debian to install it from'
+  echo 'setup: installing PHP and Symfony from Debian (once)' >&2
+  quietly as_root apt-get update -q
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+    php-cli php-mbstring php-sqlite3 \
+    php-symfony-config php-symfony-console php-symfony-dependency-injection php-symfony-event-dispatcher \
+    php-symfony-http-foundation php-symfony-http-kernel php-symfony-routing
+  php_is_complete || fail 'PHP was installed, but an extension or a Symfony component is still missing (see php_is_complete in scripts/setup.sh)'
+}
+
+# By content, not by age: git and copying change times. npm keeps what it installed in node_modules/.package-lock.json;
+# packages for other platforms are optional and not in it.
+packages_are_current() {
+  [ -f node_modules/.package-lock.json ] && node -e '
+    const installed = require("./node_modules/.package-lock.json").packages;
+    const wanted = Object.entries(require("./package-lock.json").packages).filter(([path]) => path !== "");
+    const unmet = wanted.filter(([path, { version, optional }]) =>
+      installed[path] ? installed[path].version !== version : !optional);
+    process.exit(unmet.length === 0 ? 0 : 1);
+  '
+}
+
+install_packages() {
+  command -v npm >/dev/null || fail 'npm is missing; install Node.js 18 or newer with npm'
+  echo 'setup: installing npm packages (once)' >&2
+  quietly npm ci --loglevel=error
+}
+
+own_node_runs() {
+  node_modules/.bin/node -e 'process.versions.node.split(".")[0] < 24 && process.exit(1)' 2>/dev/null
+}
+
+php_is_complete || install_php
+packages_are_current || install_packages
+own_node_runs || fail "the package's own Node (node_modules/.bin/node) does not run. Were install scripts switched off (npm config get ignore-scripts)? Remedy: npm ci --ignore-scripts=false"

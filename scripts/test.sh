@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# `npm test`, or `npm test -- FILE…` and other arguments of `node --test`. Works on a fresh clone.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+bash "$root/scripts/setup.sh"
+cd "$root"
+export PATH="$root/node_modules/.bin:$PATH"
+
+# Without a file or pattern among the arguments: every test.
+files=('src/**/*.test.ts' 'test/*.test.ts' 'test/e2e/**/*.test.ts' 'test/faults/**/*.test.ts')
+for argument in "$@"; do
+  case $argument in
+    -*) ;;
+    *) files=() ;;
+  esac
+done
+exec node --test --test-reporter=spec --test-timeout=120000 "$@" "${files[@]}"

@@ -1,0 +1,36 @@
+import type { Command } from 'commander';
+import { type Context, subcommand, withContext } from '../context.ts';
+import { daemonChecks, type Finding, machineChecks, phpChecks, type Verdict } from '../doctor/index.ts';
+import { EXIT } from '../exit.ts';
+import { harmless, type Style } from '../terminal.ts';
+
+const STYLES: { readonly [V in Verdict]: Style } = { ok: 'green', warn: 'yellow', missing: 'red' };
+const VERDICT_WIDTH = 'missing'.length;
+
+export function doctor(): Command {
+  return subcommand('doctor', 'Check what this machine has and lacks for Rocksy', [
+    'rocksy doctor',
+    'rocksy doctor --state /srv/rocksy',
+  ])
+    .option('--state <folder>', "the daemon's state directory (default: /var/lib/rocksy, else ./var)")
+    .addHelpText('after', '\nExit code: 1 when something that is needed is missing; warnings are none.')
+    .action(withContext(act));
+}
+
+async function act(
+  { client, terminal, json }: Context,
+  { state }: { readonly state?: string },
+): Promise<void> {
+  const findings: Finding[] = [...machineChecks(state), ...phpChecks(), ...(await daemonChecks(client))];
+  if (json) terminal.json(findings);
+  else {
+    for (const { verdict, name, detail, remedy } of findings) {
+      terminal.print(
+        `${terminal.paint(STYLES[verdict], verdict.padEnd(VERDICT_WIDTH))}   ${name}: ${harmless(detail)}`,
+      );
+      if (remedy !== undefined)
+        terminal.print(`${' '.repeat(VERDICT_WIDTH)}   ${terminal.paint('dim', '→')} ${remedy}`);
+    }
+  }
+  if (findings.some(({ verdict }) => verdict === 'missing')) process.exitCode = EXIT.error;
+}

@@ -1,0 +1,46 @@
+import { type Command, Option } from 'commander';
+import { type Context, subcommand, withContext } from '../context.ts';
+import { logLine } from '../log-line.ts';
+import { readLog, readTail } from '../tail.ts';
+import { count, moment } from '../values.ts';
+
+interface Options {
+  readonly follow?: true;
+  readonly since?: number;
+  readonly tail?: number;
+}
+
+export function logs(): Command {
+  return subcommand('logs', 'Print what a run has written', [
+    'rocksy logs KEY',
+    'rocksy logs -f --tail 20 KEY',
+    'rocksy logs --since 10m KEY',
+  ])
+    .argument('<key>', 'the run')
+    .option('-f, --follow', 'go on until the run ends')
+    .addOption(
+      new Option('--since <time>', 'from a moment on: 10m ago, or 2026-01-31T12:00:00Z')
+        .argParser(moment)
+        .conflicts('tail'),
+    )
+    .option('-n, --tail <lines>', 'only the last lines', count)
+    .action(withContext(act));
+}
+
+async function act(context: Context, key: string, { follow, since, tail }: Options): Promise<void> {
+  const { client, terminal, json } = context;
+  const print = (chunk: Uint8Array) => terminal.pass(json ? logLine(chunk) : chunk);
+  let offset = 0;
+  if (tail !== undefined) {
+    const last = await readTail(client, key, tail);
+    offset = last.next;
+    if (last.data.length > 0) await print(last.data);
+  }
+  if (follow) {
+    const from = since === undefined ? { offset } : { since };
+    for await (const chunk of client.follow(key, from)) await print(chunk);
+  } else if (tail === undefined) {
+    for await (const chunk of readLog(client, key, since === undefined ? { offset } : { since }))
+      await print(chunk);
+  }
+}

@@ -1,0 +1,53 @@
+import { CommanderError } from 'commander';
+import { ConnectionError, RocksyError } from '../client/index.ts';
+import { CliError, EXIT } from './exit.ts';
+import type { Terminal } from './terminal.ts';
+
+interface Report {
+  readonly exitCode: number;
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+  readonly output?: string | undefined;
+}
+
+/** Tells an error on stderr, as text or as one JSON value, and returns the exit code. Throws what is a defect. */
+export function tell(error: unknown, terminal: Terminal, json: boolean): number {
+  // Commander has told it already, help and version included.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const { exitCode, ...report } = reportOf(error);
+  if (json) terminal.note(JSON.stringify({ error: report }));
+  else {
+    if (report.output !== undefined && report.output !== '') terminal.note(report.output.trimEnd());
+    terminal.note(`${terminal.paintNote('red', 'rocksy:')} ${report.message}`);
+    if (report.hint !== undefined) terminal.note(report.hint);
+  }
+  return exitCode;
+}
+
+function reportOf(error: unknown): Report {
+  if (error instanceof CliError) {
+    return { exitCode: error.exitCode, code: 'error', message: error.message, hint: error.hint };
+  }
+  if (error instanceof RocksyError) {
+    const { code, hint, output } = error;
+    const exitCode = code === 'wait_timeout' ? EXIT.notYet : EXIT.error;
+    return { exitCode, code, message: error.message, hint: hint ?? HINTS[code], output };
+  }
+  if (error instanceof ConnectionError) {
+    const exitCode = error.reason === 'protocol' ? EXIT.error : EXIT.unreachable;
+    return { exitCode, code: error.reason, message: error.message, hint: HINTS[error.reason] };
+  }
+  throw error;
+}
+
+const HINTS: { readonly [code: string]: string } = {
+  unreachable:
+    'Start one with `rocksyd --config rocksyd.yaml`, or say where it is: --socket ADDRESS or ROCKSY_SOCKET.',
+  lost: 'Look with `rocksy ps -a` whether it was done.',
+  protocol: 'Is the address that of a rocksyd? See --socket and ROCKSY_SOCKET.',
+  unauthorized: 'Give a token: --token-file PATH or ROCKSY_TOKEN.',
+  forbidden: 'The token or user has a role that does not allow this (docs/wire.md, Roles).',
+  not_found: '`rocksy ps -a` lists the runs.',
+  wait_timeout: 'It goes on; wait again, or look with `rocksy status KEY`.',
+};

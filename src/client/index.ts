@@ -1,0 +1,33 @@
+// The TypeScript client of a rocksyd, exported as `rocksy/client` (docs/client.md): for programs, the command line and the cloud.
+// Must not know how the daemon does what it answers, nor who prints the answers.
+// Imports src/wire only.
+
+export {
+  type ErrorCode,
+  type GenerationView,
+  type JsonValue,
+  type OutcomeName,
+  type PoolView,
+  type Progress,
+  RocksyError,
+  type RunEventName,
+  type RunKey,
+  type RunState,
+  type RunView,
+} from '../wire/index.ts';
+export { type Address, addressText, parseAddress } from './address.ts';
+export type { Stats } from './answer.ts';
+export {
+  type CallOptions,
+  Client,
+  type ClientOptions,
+  connect,
+  type LogRange,
+  type ReloadedPool,
+  type RunRequest,
+  type StartedRun,
+} from './client.ts';
+export type { Hello } from './connection.ts';
+export { ConnectionError, type ConnectionFailure } from './errors.ts';
+export { type EventFilter, EventStream, type RunEvent } from './events.ts';
+export type { FollowOptions } from './follow.ts';

@@ -1,0 +1,97 @@
+/** The configuration as the daemon uses it: absolute paths, ms, bytes, every default filled in, frozen. */
+
+export type Role = 'viewer' | 'operator' | 'admin';
+
+/** `name` is the text as configured, normalised (`tcp://127.0.0.1:31337`, `unix:/srv/app/var/rocksyd.sock`). */
+export type Listen =
+  | { readonly name: string; readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly name: string; readonly kind: 'unix'; readonly path: string; readonly mode: number };
+
+export interface Token {
+  readonly name: string;
+  readonly role: Role;
+  /** 64 lower-case hexadecimal digits. */
+  readonly sha256: string;
+}
+
+/** How TCP connections show who they are. Unix sockets go by file mode and peer credentials. */
+export type Auth = { readonly kind: 'none' } | { readonly kind: 'tokens'; readonly tokens: readonly Token[] };
+
+/** As prlimit takes them: decimal digits or `unlimited`. */
+export interface Rlimit {
+  readonly soft: string;
+  readonly hard: string;
+}
+
+export interface PoolConfig {
+  readonly name: string;
+  readonly runtime: 'php' | 'command';
+  /** `null` for `command` pools only. */
+  readonly bootstrap: string | null;
+  readonly prefork: number;
+  /** `null`: the pool stays what the daemon is (never so when the daemon is root). */
+  readonly user: string | null;
+  /** Name, or number where it has none. `null` only where `user` is: no change. */
+  readonly group: string | null;
+  readonly nice: number;
+  /** By prlimit's long option: `nofile`, `as`, … */
+  readonly rlimits: ReadonlyMap<string, Rlimit>;
+  /** `null` for `command` pools only. */
+  readonly interpreter: string | null;
+  readonly args: readonly string[];
+  readonly env: ReadonlyMap<string, string>;
+  /** Names that a request may set; a `*` at the end stands for any rest. */
+  readonly allowEnv: readonly string[];
+  readonly maxRunning: number;
+  readonly queue: number;
+  readonly maxAgeMs: number | null;
+  readonly maxMemoryBytes: number | null;
+  readonly bootTimeoutMs: number;
+  readonly claimTimeoutMs: number;
+  readonly timeoutMs: number | null;
+  readonly killAfterMs: number;
+  readonly leaveChildren: boolean;
+  /** What the inspection after the bootstrap may find without refusing the pool. */
+  readonly allow: readonly string[];
+}
+
+export interface Retention {
+  readonly runsMaxAgeMs: number;
+  readonly runsMaxCount: number;
+  readonly logsMaxAgeMs: number;
+  readonly logsMaxBytes: number;
+}
+
+export interface Limits {
+  readonly lineBytes: number;
+  readonly connections: number;
+  readonly pipelined: number;
+  readonly unreadBytes: number;
+  readonly pushBytes: number;
+}
+
+export interface Config {
+  /** The file, absolute. */
+  readonly path: string;
+  /** Its folder, which every relative path in it starts from. */
+  readonly dir: string;
+  readonly listen: readonly Listen[];
+  readonly auth: Auth;
+  readonly insecure: boolean;
+  readonly state: string;
+  readonly defaultPool: string;
+  readonly pools: ReadonlyMap<string, PoolConfig>;
+  readonly stopRuns: 'stop' | 'leave';
+  readonly stopGraceMs: number;
+  readonly retention: Retention;
+  /** Of one run's log; 0 is no bound. */
+  readonly logMaxBytes: number;
+  /** Below so much free disk space new runs are refused; 0 never refuses. */
+  readonly minFreeBytes: number;
+  /** With the flag `g`, for `replaceAll`. Not frozen: a regular expression keeps its place in itself. */
+  readonly mask: readonly RegExp[];
+  readonly limits: Limits;
+  readonly log: { readonly level: string };
+  /** What is allowed but should be known, as lines ready to print. */
+  readonly warnings: readonly string[];
+}

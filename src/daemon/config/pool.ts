@@ -1,0 +1,143 @@
+import { resolve } from 'node:path';
+import { durationMs, longestTimerMs, sizeBytes } from './amounts.ts';
+import type { PoolConfig } from './config.ts';
+import { findProgram, whyNotExecutable, whyUnreadable } from './files.ts';
+import type { Findings } from './findings.ts';
+import { resolveIdentity } from './identity.ts';
+import type { KeyPath } from './problem.ts';
+import { resolveRlimits } from './rlimits.ts';
+import type { RawPool } from './schema.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** What a pool is looked at with. */
+export interface Ground {
+  readonly dir: string;
+  readonly surroundings: Surroundings;
+  readonly findings: Findings;
+}
+
+/** What only a pool with a warm interpreter has. */
+type Warm = Pick<PoolConfig, 'bootstrap' | 'prefork' | 'interpreter' | 'args'>;
+
+export function resolvePool(name: string, raw: RawPool, ground: Ground): PoolConfig {
+  const { findings, surroundings } = ground;
+  const path = ['pools', name];
+  checkEnvironment(raw, path, findings);
+  const { user, group } = resolveIdentity(raw, path, surroundings, findings);
+  return Object.freeze({
+    name,
+    ...resolveRuntime(raw, path, ground),
+    user,
+    group,
+    nice: resolveNice(raw, path, ground),
+    rlimits: resolveRlimits(raw.rlimits, [...path, 'rlimits'], findings),
+    env: new Map(Object.entries(raw.env ?? {})),
+    allowEnv: Object.freeze([...(raw.allow_env ?? [])]),
+    maxRunning: raw.max_running ?? 1_000,
+    queue: raw.queue ?? 10_000,
+    ...resolveTimes(raw, path, findings),
+    maxMemoryBytes:
+      raw.max_memory === undefined
+        ? null
+        : sizeBytes(raw.max_memory, [...path, 'max_memory'], findings, { min: 2 ** 20 }),
+    leaveChildren: raw.leave_children ?? false,
+    allow: Object.freeze([...(raw.allow ?? [])]),
+  });
+}
+
+function resolveTimes(raw: RawPool, path: KeyPath, findings: Findings) {
+  const timer = (
+    key: 'boot_timeout' | 'claim_timeout' | 'timeout' | 'kill_after',
+    text: string,
+    min: number,
+  ) => durationMs(text, [...path, key], findings, { min, max: longestTimerMs });
+  return {
+    maxAgeMs:
+      raw.max_age === undefined
+        ? null
+        : durationMs(raw.max_age, [...path, 'max_age'], findings, { min: 1_000, max: longestTimerMs }),
+    bootTimeoutMs: timer('boot_timeout', raw.boot_timeout ?? '30s', 1),
+    claimTimeoutMs: timer('claim_timeout', raw.claim_timeout ?? '5s', 1),
+    timeoutMs: raw.timeout === undefined ? null : timer('timeout', raw.timeout, 1),
+    killAfterMs: timer('kill_after', raw.kill_after ?? '5s', 0),
+  };
+}
+
+function resolveRuntime(raw: RawPool, path: KeyPath, ground: Ground): Warm & Pick<PoolConfig, 'runtime'> {
+  switch (raw.runtime) {
+    case 'php':
+      return { runtime: 'php', ...resolvePhp(raw, path, ground) };
+    case 'command':
+      return { runtime: 'command', ...resolveCommand(raw, path, ground) };
+    case 'node':
+    case 'python':
+      ground.findings.problem([...path, 'runtime'], `${raw.runtime} comes with a later release`, {
+        hint: 'php and command are there now',
+      });
+      return { runtime: 'command', bootstrap: null, prefork: 0, interpreter: null, args: [] };
+  }
+}
+
+function resolvePhp(raw: RawPool, path: KeyPath, ground: Ground): Warm {
+  return {
+    bootstrap: resolveBootstrap(raw.bootstrap, [...path, 'bootstrap'], ground),
+    prefork: raw.prefork ?? 2,
+    interpreter: resolveInterpreter(raw.interpreter ?? 'php', [...path, 'interpreter'], ground),
+    args: Object.freeze([...(raw.args ?? [])]),
+  };
+}
+
+function resolveCommand(raw: RawPool, path: KeyPath, { findings }: Ground): Warm {
+  for (const key of ['bootstrap', 'prefork', 'interpreter', 'args'] as const) {
+    if (raw[key] === undefined) continue;
+    findings.problem([...path, key], 'a command pool has none: each of its runs is a program of its own', {
+      hint: 'take it out, or say `runtime: php`',
+    });
+  }
+  return { bootstrap: null, prefork: 0, interpreter: null, args: [] };
+}
+
+function resolveBootstrap(
+  written: string | undefined,
+  path: KeyPath,
+  { dir, findings }: Ground,
+): string | null {
+  if (written === undefined) {
+    findings.problem(path, 'missing: expected the PHP file that loads the application', {
+      hint: 'bootstrap: ./bootstrap.php',
+    });
+    return null;
+  }
+  const file = resolve(dir, written);
+  const why = whyUnreadable(file);
+  if (why !== null) findings.problem(path, `${file} is ${why}`);
+  return file;
+}
+
+function resolveInterpreter(written: string, path: KeyPath, { dir, surroundings, findings }: Ground): string {
+  if (!written.includes('/')) {
+    const found = findProgram(written, surroundings.path);
+    if (found !== null) return found;
+    findings.problem(path, `no program ${written} in PATH, which is ${surroundings.path}`, {
+      hint: 'on Debian: apt-get install php-cli, or name the program by its path',
+    });
+    return written;
+  }
+  const file = resolve(dir, written);
+  const why = whyNotExecutable(file);
+  if (why !== null) findings.problem(path, `${file} is ${why}`);
+  return file;
+}
+
+function resolveNice({ nice = 0 }: RawPool, path: KeyPath, { surroundings, findings }: Ground): number {
+  if (nice < 0 && surroundings.uid !== 0) {
+    findings.problem([...path, 'nice'], `only root can give a nice value below 0, got ${nice}`);
+  }
+  return nice;
+}
+
+function checkEnvironment({ env = {} }: RawPool, path: KeyPath, findings: Findings): void {
+  for (const name of Object.keys(env).filter((each) => each.startsWith('ROCKSY_'))) {
+    findings.problem([...path, 'env', name], 'names that begin with ROCKSY_ are set by Rocksy itself');
+  }
+}

@@ -1,0 +1,199 @@
+import type { TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { TLocalizedValidationError } from 'typebox/error';
+import { Settings } from 'typebox/system';
+import { describeValue, type KeyPath, suggest } from './problem.ts';
+import { configSchema, type RawConfig } from './schema.ts';
+import { durationPattern, sizePattern } from './units.ts';
+
+/** A problem before anybody looked up its line. */
+export interface Violation {
+  readonly path: KeyPath;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface Validated {
+  readonly violations: readonly Violation[];
+  /**
+   * The data without the parts that violate the schema, so that the rest can still be looked at. `null` when
+   * nothing is left of it.
+   */
+  readonly sound: RawConfig | null;
+}
+
+const validator = Compile(configSchema);
+
+export function validate(value: unknown): Validated {
+  const violations = uniqueByPath(errorsOf(value).flatMap((error) => toViolations(error, value)));
+  return { violations, sound: withoutErrors(value) };
+}
+
+/** TypeBox's errors, those of alternatives that nobody meant left out. */
+function errorsOf(value: unknown): TLocalizedValidationError[] {
+  // TypeBox stops at 8 errors: right for a server's input, wrong for a file in which all are to be shown.
+  // The setting is the whole process's, so it holds for this call only.
+  const { maxErrors } = Settings.Get();
+  Settings.Set({ maxErrors: 10_000 });
+  try {
+    return meantAlternatives(validator.Errors(value), value);
+  } finally {
+    Settings.Set({ maxErrors });
+  }
+}
+
+/**
+ * A value that fits no alternative of a union is reported for each of them. When it is a mapping and one
+ * alternative is, only what is wrong with that one counts; otherwise only that none fits.
+ */
+function meantAlternatives(errors: TLocalizedValidationError[], value: unknown): TLocalizedValidationError[] {
+  const unions = errors.filter(({ keyword }) => keyword === 'anyOf');
+  const dropped = unions.flatMap((union) => {
+    const alternatives = schemaAt(union.schemaPath).anyOf ?? [];
+    const meant = isMapping(valueAt(value, pointerParts(union.instancePath)))
+      ? alternatives.findIndex(({ type }) => type === 'object')
+      : -1;
+    const others = errors.filter(
+      (error) =>
+        within(error.instancePath, union.instancePath) &&
+        within(error.schemaPath, `${union.schemaPath}/anyOf`) &&
+        !(meant >= 0 && within(error.schemaPath, `${union.schemaPath}/anyOf/${meant}`)),
+    );
+    return meant >= 0 ? [union, ...others] : others;
+  });
+  const noise = new Set(dropped);
+  // 'boolean' repeats what 'additionalProperties' says better.
+  return errors.filter((error) => !noise.has(error) && error.keyword !== 'boolean');
+}
+
+function toViolations(error: TLocalizedValidationError, value: unknown): Violation[] {
+  const path = pathTo(error.instancePath, value);
+  const schema = schemaAt(error.schemaPath);
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return error.params.additionalProperties.map((key) => unknownKey([...path, key], key, schema));
+    case 'required':
+      return error.params.requiredProperties.map((key) => ({
+        path: [...path, key],
+        message: `missing: expected ${schema.properties?.[key]?.description ?? 'a value'}`,
+      }));
+    default:
+      return [wrongValue(path, schema, valueAt(value, path), error)];
+  }
+}
+
+function unknownKey(path: KeyPath, key: string, { properties, propertyNames }: Schema): Violation {
+  if (properties === undefined) {
+    return { path, message: `expected ${propertyNames?.description ?? 'another name'}` };
+  }
+  const known = Object.keys(properties);
+  const list = known.length > 8 ? 'docs/configuration.md has them all' : `known: ${known.join(', ')}`;
+  return { path, message: 'unknown key', hint: suggest(key, known) ?? list };
+}
+
+function wrongValue(
+  path: KeyPath,
+  schema: Schema,
+  value: unknown,
+  error: TLocalizedValidationError,
+): Violation {
+  const expected = schema.description === undefined ? error.message : `expected ${schema.description}`;
+  const message = schema.writeOnly === true ? expected : `${expected}, got ${describeValue(value)}`;
+  const hint = hintFor(schema, value);
+  return { path, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+function hintFor(schema: Schema, value: unknown): string | undefined {
+  if (typeof value === 'string') {
+    return schema.enum === undefined ? undefined : suggest(value, schema.enum.map(String));
+  }
+  if (typeof value !== 'number' && typeof value !== 'boolean') return undefined;
+  const alternatives = schema.anyOf ?? [schema];
+  if (typeof value === 'number' && !alternatives.some(({ type }) => type === 'integer')) {
+    if (alternatives.some(({ pattern }) => pattern === durationPattern))
+      return `no unit: ${value}s or ${value}m?`;
+    if (alternatives.some(({ pattern }) => pattern === sizePattern))
+      return `no unit: ${value}KiB or ${value}MiB?`;
+  }
+  return schema.type === 'string' ? 'put it in quotes' : undefined;
+}
+
+function uniqueByPath(violations: readonly Violation[]): Violation[] {
+  const byPath = new Map(violations.toReversed().map((each) => [JSON.stringify(each.path), each]));
+  return [...byPath.values()].toReversed();
+}
+
+/** Takes out whatever is wrong until the rest is right: it ends, since every turn takes something. */
+function withoutErrors(value: unknown): RawConfig | null {
+  const rest = structuredClone(value);
+  while (!validator.Check(rest)) {
+    for (const error of errorsOf(rest)) {
+      const path = pointerParts(error.instancePath);
+      const paths =
+        error.keyword === 'additionalProperties'
+          ? error.params.additionalProperties.map((key) => [...path, key])
+          : [path];
+      if (paths.some((each) => !remove(rest, each))) return null;
+    }
+  }
+  return rest;
+}
+
+/** False when there is nothing that it could be removed from. */
+function remove(root: unknown, path: KeyPath): boolean {
+  const last = path.at(-1);
+  if (last === undefined) return false;
+  const parent = valueAt(root, path.slice(0, -1));
+  // Out of a list goes the list: its other elements would get other numbers.
+  if (Array.isArray(parent)) return remove(root, path.slice(0, -1));
+  if (isMapping(parent)) delete parent[last];
+  return true;
+}
+
+/** What this file reads of a schema. */
+interface Schema extends TSchema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly pattern?: string;
+  readonly enum?: readonly unknown[];
+  readonly writeOnly?: boolean;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly propertyNames?: Schema;
+  readonly anyOf?: readonly Schema[];
+}
+
+function schemaAt(pointer: string): Schema {
+  const schema = valueAt(configSchema, pointerParts(pointer.replace(/^#/, '')));
+  return isMapping(schema) ? schema : {};
+}
+
+/** RFC 6901. */
+function pointerParts(pointer: string): string[] {
+  const parts = pointer.split('/').slice(1);
+  return parts.map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+/** The same with numbers where `value` has lists. */
+function pathTo(pointer: string, value: unknown): KeyPath {
+  const parts = pointerParts(pointer);
+  return parts.map((part, index) =>
+    Array.isArray(valueAt(value, parts.slice(0, index))) ? Number(part) : part,
+  );
+}
+
+function within(pointer: string, ancestor: string): boolean {
+  return pointer === ancestor || pointer.startsWith(`${ancestor}/`);
+}
+
+function valueAt(root: unknown, path: KeyPath): unknown {
+  let value = root;
+  for (const part of path) {
+    if (Array.isArray(value)) value = value[Number(part)];
+    else value = isMapping(value) && Object.hasOwn(value, part) ? value[part] : undefined;
+  }
+  return value;
+}
+
+function isMapping(value: unknown): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

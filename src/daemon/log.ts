@@ -1,0 +1,14 @@
+import pino, { type Logger } from 'pino';
+import pretty from 'pino-pretty';
+
+/** So much waits at most for a log that nobody reads; what comes beyond it is dropped, never waited for. */
+const MAX_WAITING_BYTES = 1 << 20;
+
+/** JSON lines on standard error; on a terminal, lines for people. */
+export function createLog(level: string, name: string): Logger {
+  const options = { level, base: { pid: process.pid, name }, timestamp: pino.stdTimeFunctions.isoTime };
+  if (process.stderr.isTTY) {
+    return pino(options, pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }));
+  }
+  return pino(options, pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES }));
+}

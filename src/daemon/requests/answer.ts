@@ -1,0 +1,76 @@
+import {
+  errorFields,
+  ORIGINAL_REQUESTS,
+  parseRequest,
+  type RawRequest,
+  type Request,
+  type RequestName,
+  RocksyError,
+} from '../../wire/index.ts';
+import { authorize, type Connection } from '../connections/index.ts';
+import type { Asker, Daemon } from './context.ts';
+import { bye, drain, hello, pools, reload, restart, stats, stop } from './daemon.ts';
+import { subscribe, unsubscribe } from './events.ts';
+import { free } from './free.ts';
+import { logs } from './logs.ts';
+import { originalAnswer, originalError } from './original.ts';
+import { run } from './run.ts';
+import { cancel, check, list, signal, status, terminate, wait } from './runs.ts';
+
+type Handler<N extends RequestName> = (
+  request: Extract<Request, { name: N }>,
+  daemon: Daemon,
+  asker: Asker,
+) => object | Promise<object>;
+
+const HANDLERS: { readonly [N in RequestName]: Handler<N> } = {
+  bye,
+  cancel,
+  check,
+  drain,
+  free,
+  hello,
+  list,
+  logs,
+  pools,
+  reload,
+  restart,
+  run,
+  signal,
+  stats,
+  status,
+  stop,
+  subscribe,
+  terminate,
+  unsubscribe,
+  wait,
+};
+
+/** Answers one request: the fields of the answer, or null where none is due. Never rejects. */
+export async function answer(raw: RawRequest, connection: Connection, daemon: Daemon): Promise<object | null> {
+  try {
+    const request = parseRequest(raw);
+    authorize(connection.role, request.name);
+    const handler = HANDLERS[request.name] as Handler<RequestName>;
+    const fields = await handler(request, daemon, { connection, id: raw.id });
+    return isOriginal(raw) ? originalAnswer(request.name, fields) : fields;
+  } catch (error) {
+    return errorAnswer(raw, known(error, raw, daemon));
+  }
+}
+
+function isOriginal(raw: RawRequest): boolean {
+  return raw.original && ORIGINAL_REQUESTS.has(raw.name);
+}
+
+function known(error: unknown, raw: RawRequest, daemon: Daemon): RocksyError {
+  if (error instanceof RocksyError) return error;
+  daemon.log.error({ err: error, request: raw.name }, 'a request failed');
+  return new RocksyError('internal', 'A defect of Rocksy; the log of rocksyd has more', { cause: error });
+}
+
+function errorAnswer(raw: RawRequest, error: RocksyError): object {
+  const plain = raw.original && (isOriginal(raw) || error.code === 'unknown_request');
+  if (!plain) return errorFields(error);
+  return originalError(raw, error) ?? { error_text: error.message, ...errorFields(error) };
+}

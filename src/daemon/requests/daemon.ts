@@ -1,0 +1,66 @@
+import { RocksyError, type RequestNamed } from '../../wire/index.ts';
+import { roleOfToken } from '../connections/index.ts';
+import { freeBytes } from '../logs/index.ts';
+import type { Asker, Daemon } from './context.ts';
+
+export const PROTOCOL_VERSION = 1;
+
+export function hello(request: RequestNamed<'hello'>, daemon: Daemon, { connection }: Asker): object {
+  if (request.token !== undefined) {
+    const role = roleOfToken(daemon.config.auth, request.token);
+    if (role === null) throw new RocksyError('unauthorized', 'The token is not known');
+    connection.role = role;
+  }
+  const { version } = daemon;
+  return { ok: true, version, protocol: PROTOCOL_VERSION, pid: process.ppid, role: connection.role };
+}
+
+export function pools(_request: RequestNamed<'pools'>, daemon: Daemon): object {
+  return { ok: true, pools: daemon.pools.views() };
+}
+
+/** Starts the next generation of one pool or of all, and answers when it serves. */
+export async function reload(request: RequestNamed<'reload'>, daemon: Daemon): Promise<object> {
+  const chosen = request.pool === undefined ? daemon.pools.configured : [daemon.pools.choose(request.pool)];
+  const reloaded = await Promise.all(chosen.map(async (pool) => ({ name: pool.name, generation: await pool.reload() })));
+  return { ok: true, pools: reloaded };
+}
+
+export function drain(request: RequestNamed<'drain'>, daemon: Daemon): object {
+  daemon.pools.choose(request.pool).setDraining(request.on ?? true);
+  return { ok: true };
+}
+
+export function stats(_request: RequestNamed<'stats'>, daemon: Daemon): object {
+  const memory = process.memoryUsage();
+  return {
+    ok: true,
+    version: daemon.version,
+    keeper_pid: process.ppid,
+    worker_pid: process.pid,
+    started_ms: daemon.startedMs,
+    connections: daemon.connectionCount(),
+    subscriptions: daemon.runs.subscriptions.size,
+    runs: daemon.journal.counts(),
+    active: daemon.runs.liveCount,
+    rss_bytes: memory.rss,
+    heap_bytes: memory.heapUsed,
+    free_disk_bytes: freeBytes(daemon.config.state),
+    listeners: daemon.config.listen.map(({ name }) => name),
+  };
+}
+
+export function restart(): never {
+  throw new RocksyError('not_supported', 'Restart is not supported yet');
+}
+
+export function stop(_request: RequestNamed<'stop'>, daemon: Daemon): object {
+  // The answer leaves first.
+  setImmediate(daemon.stop);
+  return { ok: true };
+}
+
+export function bye(_request: RequestNamed<'bye'>, _daemon: Daemon, { connection }: Asker): object {
+  setImmediate(() => connection.end());
+  return { ok: true };
+}

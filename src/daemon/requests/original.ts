@@ -1,0 +1,34 @@
+import { ORIGINAL, originalUnknown, type RawRequest, type RequestName, RocksyError } from '../../wire/index.ts';
+
+/** The answer of one of the original's requests in the original's words, or null where it had none. */
+export function originalAnswer(name: RequestName, fields: object): object | null {
+  switch (name) {
+    case 'run':
+    case 'free':
+    case 'terminate':
+      return ORIGINAL.ok;
+    case 'check':
+      return 'retcode' in fields ? { retcode: fields.retcode } : ORIGINAL.stillRunning;
+    default:
+      // `stop` and `bye` are answered by the end of the connection.
+      return null;
+  }
+}
+
+/** An error in the original's words, where it knew any. */
+export function originalError(raw: RawRequest, error: RocksyError): object | null {
+  switch (error.code) {
+    case 'hash_not_numeric':
+      return raw.name === 'run' ? ORIGINAL.runHashNotNumeric : ORIGINAL.hashNotNumeric;
+    case 'not_found':
+      return ORIGINAL.notFound;
+    case 'not_running':
+      return ORIGINAL.notRunning;
+    case 'unknown_request':
+      return originalUnknown(raw.name, raw.text);
+    case 'not_supported':
+      return raw.name === 'restart' ? ORIGINAL.restartNotSupported : null;
+    default:
+      return null;
+  }
+}

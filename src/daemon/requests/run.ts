@@ -1,0 +1,91 @@
+import { fileOfKey, RocksyError, type RequestNamed } from '../../wire/index.ts';
+import type { StartSpec } from '../../zygote/index.ts';
+import type { Pool } from '../pools/index.ts';
+import { type RunIdentity, viewOf } from '../runs/index.ts';
+import type { Daemon } from './context.ts';
+
+type RunRequest = RequestNamed<'run'>;
+
+/** Starts a run, once: answers when it has begun, when it waits in a queue, or at once when the key is known. */
+export async function run(request: RunRequest, daemon: Daemon): Promise<object> {
+  const known = daemon.runs.get(request.key);
+  if (known !== undefined) return { ok: true, known: true, run: viewOf(known) };
+  const pool = daemon.pools.choose(request.pool);
+  checkDisk(daemon);
+  const identity: RunIdentity = {
+    key: request.key,
+    file: fileOfKey(request.key),
+    pool: pool.name,
+    job: request.job ?? null,
+    spec: specOf(request, pool),
+    queuedMs: Date.now(),
+  };
+  const started = await daemon.runs.start(identity, pool);
+  return { ok: true, known: started.known, run: viewOf(started.run) };
+}
+
+function checkDisk({ floor, config }: Daemon): void {
+  let room: boolean;
+  try {
+    room = floor.allows();
+  } catch (cause) {
+    throw new RocksyError('state_unwritable', `${config.state}: ${(cause as Error).message}`, { cause });
+  }
+  if (room) return;
+  throw new RocksyError('low_disk', `Less than min_free (${config.minFreeBytes} bytes) is free where ${config.state} is`, {
+    hint: 'free some space; runs are accepted again without a restart',
+  });
+}
+
+function specOf(request: RunRequest, pool: Pool): StartSpec {
+  const { config } = pool;
+  checkRuntime(request, pool);
+  checkEnvironment(request, pool);
+  if (request.params !== undefined && !Array.isArray(request.params) && !isObject(request.params)) {
+    throw new RocksyError('invalid_request', 'params: expected an array (or an object), which run() gets as its argument');
+  }
+  if (request.cwd !== undefined && !request.cwd.startsWith('/')) {
+    throw new RocksyError('invalid_request', 'cwd: expected an absolute path');
+  }
+  if ([request.cwd, ...(request.argv ?? [])].some((text) => text?.includes('\0'))) {
+    throw new RocksyError('invalid_request', 'a NUL byte can be passed on in no argument and no path');
+  }
+  const timeoutMs = request.timeout_ms ?? config.timeoutMs ?? undefined;
+  return {
+    ...(request.class === undefined ? {} : { class: request.class, params: (request.params as StartSpec['params']) ?? [] }),
+    ...(request.argv === undefined ? {} : { argv: request.argv }),
+    ...(request.env === undefined ? {} : { env: request.env }),
+    ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+    ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
+    ...(request.log === undefined ? {} : { log: `~log-${request.log}.log` }),
+    ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }),
+    kill_after_ms: request.kill_after_ms ?? config.killAfterMs,
+  };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !JSON.isRawJSON(value);
+}
+
+function checkRuntime(request: RunRequest, { name, config }: Pool): void {
+  const wants = request.argv === undefined ? 'class' : 'argv';
+  const takes = config.runtime === 'command' ? 'argv' : 'class';
+  if (wants === takes) return;
+  throw new RocksyError('not_supported', `Pool ${name} (${config.runtime}) takes ${takes}, not ${wants}`);
+}
+
+function checkEnvironment(request: RunRequest, { name, config }: Pool): void {
+  for (const [variable, value] of Object.entries(request.env ?? {})) {
+    const allowed = config.allowEnv.some((entry) =>
+      entry.endsWith('*') ? variable.startsWith(entry.slice(0, -1)) : variable === entry,
+    );
+    if (!allowed || variable.startsWith('ROCKSY_')) {
+      throw new RocksyError('invalid_request', `env: pool ${name} does not let a request set ${variable}`, {
+        hint: `add it to allow_env of the pool`,
+      });
+    }
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(variable) || value.includes('\0')) {
+      throw new RocksyError('invalid_request', `env: ${JSON.stringify(variable)} can't be passed on`);
+    }
+  }
+}

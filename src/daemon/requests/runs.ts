@@ -1,0 +1,79 @@
+import { RocksyError, type RequestNamed, type RunKey, type RunView } from '../../wire/index.ts';
+import { type Run, readRunFile, runFileOf, signalNumber, viewOf } from '../runs/index.ts';
+import type { Asker, Daemon } from './context.ts';
+
+const DEFAULT_LIMIT = 100;
+
+function found(daemon: Daemon, key: RunKey): Run {
+  const run = daemon.runs.get(key);
+  if (run === undefined) throw new RocksyError('not_found', `There is no run ${key}`);
+  return run;
+}
+
+/** A run as it stands; what it reports of itself is read from its run file while it goes on. */
+function current(daemon: Daemon, run: Run): RunView {
+  const view = viewOf(run);
+  const pool = daemon.pools.find(run.identity.pool);
+  if (run.phase.state !== 'running' || pool === undefined) return view;
+  const report = readRunFile(runFileOf(run, pool))?.report;
+  return { ...view, progress: report?.progress ?? null };
+}
+
+export function status(request: RequestNamed<'status'>, daemon: Daemon): object {
+  return { ok: true, run: current(daemon, found(daemon, request.key)) };
+}
+
+export function check(request: RequestNamed<'check'>, daemon: Daemon): object {
+  const run = viewOf(found(daemon, request.key));
+  return { ok: true, run, ...(run.state === 'ended' ? { retcode: run.retcode } : {}) };
+}
+
+/** Newest first. What has not ended is in memory, and newer than what the journal says of it. */
+export function list(request: RequestNamed<'list'>, daemon: Daemon): object {
+  const { pool, state, limit = DEFAULT_LIMIT, before } = request;
+  const page = daemon.journal.list({
+    ...(pool === undefined ? {} : { pool }),
+    ...(before === undefined ? {} : { before }),
+    // Rows of runs that go on say 'queued': their phases are not written down one by one.
+    ...(state === undefined ? {} : { state: state === 'ended' ? 'ended' : 'active' }),
+    limit,
+  });
+  const runs = page.runs.map((row) => daemon.runs.get(row.identity.key) ?? row);
+  const wanted = runs.filter((run) => state === undefined || state === 'active' || run.phase.state === state);
+  return { ok: true, runs: wanted.map(viewOf), next: page.next };
+}
+
+export async function wait(request: RequestNamed<'wait'>, daemon: Daemon, asker: Asker): Promise<object> {
+  found(daemon, request.key);
+  const limit = request.timeout_ms === undefined ? [] : [AbortSignal.timeout(Math.min(request.timeout_ms, 2 ** 31 - 1))];
+  try {
+    const run = await daemon.runs.ended(request.key, AbortSignal.any([asker.connection.closed, ...limit]));
+    return { ok: true, run: viewOf(run) };
+  } catch (error) {
+    if ((error as Error).name !== 'TimeoutError') throw error;
+    throw new RocksyError('wait_timeout', `The run ${request.key} has not ended within ${request.timeout_ms} ms`);
+  }
+}
+
+export async function signal(request: RequestNamed<'signal'>, daemon: Daemon): Promise<object> {
+  const number = signalNumber(request.signal);
+  if (number === null) throw new RocksyError('invalid_request', `signal: there is no signal '${request.signal}'`);
+  found(daemon, request.key);
+  await daemon.runs.signal(request.key, number);
+  return { ok: true };
+}
+
+export async function terminate(request: RequestNamed<'terminate'>, daemon: Daemon): Promise<object> {
+  const run = found(daemon, request.key);
+  // One that waits in a queue has no process to signal; not to start it is what the client wants.
+  if (run.phase.state === 'queued') await daemon.runs.cancel(request.key, 0, 'cancel');
+  else await daemon.runs.signal(request.key, 15);
+  return { ok: true };
+}
+
+export async function cancel(request: RequestNamed<'cancel'>, daemon: Daemon): Promise<object> {
+  const run = found(daemon, request.key);
+  const killAfterMs = request.kill_after_ms ?? run.identity.spec.kill_after_ms ?? 5000;
+  await daemon.runs.cancel(request.key, killAfterMs, 'cancel');
+  return { ok: true, run: viewOf(found(daemon, request.key)) };
+}

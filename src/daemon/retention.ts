@@ -1,0 +1,108 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import type { Logger } from 'pino';
+import type { Retention } from './config/index.ts';
+import type { Journal } from './journal/index.ts';
+import { removeNotes } from './logs/index.ts';
+import type { Pools } from './pools/index.ts';
+import type { RunFile } from '../wire/index.ts';
+
+const EVERY_MS = 60_000;
+
+export interface RunFolder {
+  readonly runs: string;
+  readonly notes: string;
+}
+
+/** Removes what a run left on disk. @param log base name of its log; null where others still write to it */
+export async function removeFiles(folder: RunFolder, file: RunFile, log: string | null): Promise<void> {
+  await fs.rm(path.join(folder.runs, `${file}.run`), { force: true });
+  if (log === null) return;
+  await fs.rm(path.join(folder.runs, log), { force: true });
+  await removeNotes(path.join(folder.notes, log.slice(0, -'.log'.length)));
+}
+
+interface LogOnDisk {
+  readonly path: string;
+  readonly notes: string;
+  readonly bytes: number;
+  readonly changedMs: number;
+}
+
+/** Lets runs and logs go by age and size, once a minute. Runs that have not ended are never touched. */
+export class RetentionSweep {
+  readonly #policy: Retention;
+  readonly #journal: Journal;
+  readonly #pools: Pools;
+  readonly #inUse: () => ReadonlySet<string>;
+  readonly #log: Logger;
+  readonly #timer: NodeJS.Timeout;
+  #sweeping: Promise<void> = Promise.resolve();
+
+  /** @param inUse base names of logs that runs in progress write to */
+  constructor(policy: Retention, journal: Journal, pools: Pools, inUse: () => ReadonlySet<string>, log: Logger) {
+    this.#policy = policy;
+    this.#journal = journal;
+    this.#pools = pools;
+    this.#inUse = inUse;
+    this.#log = log;
+    this.#timer = setInterval(() => {
+      this.#sweeping = this.#sweeping
+        .then(() => this.sweep(Date.now()))
+        .catch((error: unknown) => this.#log.error({ err: error }, 'old runs could not be removed; trying again in a minute'));
+    }, EVERY_MS).unref();
+  }
+
+  async sweep(nowMs: number): Promise<void> {
+    const removed = await this.#journal.expire({
+      maxAgeMs: this.#policy.runsMaxAgeMs,
+      maxCount: this.#policy.runsMaxCount,
+      nowMs,
+    });
+    for (const { pool, file, log } of removed) {
+      const folder = this.#pools.find(pool)?.folder;
+      if (folder !== undefined) await removeFiles(folder, file as RunFile, log);
+    }
+    await this.#removeLogs(nowMs);
+  }
+
+  async #removeLogs(nowMs: number): Promise<void> {
+    const logs: LogOnDisk[] = [];
+    for (const pool of this.#pools.configured) logs.push(...(await listLogs(pool.folder)));
+    logs.sort((a, b) => a.changedMs - b.changedMs);
+    const inUse = this.#inUse();
+    let bytes = logs.reduce((sum, log) => sum + log.bytes, 0);
+    for (const log of logs) {
+      const old = nowMs - log.changedMs > this.#policy.logsMaxAgeMs;
+      if (!old && bytes <= this.#policy.logsMaxBytes) break;
+      if (inUse.has(path.basename(log.path))) continue;
+      bytes -= log.bytes;
+      await fs.rm(log.path, { force: true });
+      await removeNotes(log.notes);
+    }
+  }
+
+  /** Stops for good; resolves when nothing is under way. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+}
+
+async function listLogs(folder: RunFolder): Promise<LogOnDisk[]> {
+  const logs: LogOnDisk[] = [];
+  for (const name of await fs.readdir(folder.runs)) {
+    if (!name.endsWith('.log')) continue;
+    const file = path.join(folder.runs, name);
+    // lstat: a link that the pool's user made is not followed; a file that is gone meanwhile is no log any more.
+    const stats = await fs.lstat(file).catch(() => null);
+    if (stats?.isFile() !== true) continue;
+    logs.push({
+      path: file,
+      notes: path.join(folder.notes, name.slice(0, -'.log'.length)),
+      bytes: stats.blocks * 512,
+      changedMs: stats.mtimeMs,
+    });
+  }
+  return logs;
+}

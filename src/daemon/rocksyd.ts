@@ -1,0 +1,92 @@
+import fs from 'node:fs';
+import { Command } from 'commander';
+import { isUnderKeeper, KeeperError, runKeeper } from '../takeover/index.ts';
+import { type Config, ConfigError, loadConfig } from './config/index.ts';
+import { createLog } from './log.ts';
+import { Worker } from './worker.ts';
+
+const WAIT_FOR_PREDECESSOR_MS = 5_000;
+const READY_TIMEOUT_MS = 60_000;
+/** Beyond `stop_grace`: for zygotes, connections and the journal to end. */
+const STOP_MARGIN_MS = 30_000;
+const BACKLOG = 4_096;
+
+const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+interface Options {
+  readonly config: string;
+  readonly check?: true;
+}
+
+/** The command `rocksyd`. The process that is started is the keeper; it starts this same program again as its worker. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const command = new Command('rocksyd')
+    .description('Runs script classes and commands, warm, and tells truthfully how they ended.')
+    .option('-c, --config <file>', 'the configuration', 'rocksyd.yaml')
+    .option('--check', 'only check the configuration')
+    .version(`rocksyd ${version}`, '-V, --version')
+    .helpOption('-h, --help')
+    .allowExcessArguments(false)
+    .addHelpText('after', '\nSignals: SIGTERM, SIGINT stop. The reference is docs/configuration.md.');
+  command.parse(argv, { from: 'user' });
+  const options = command.opts<Options>();
+  const config = load(options.config);
+  if (config === null) return;
+  if (isUnderKeeper()) await work(config);
+  else if (options.check === true) process.stdout.write(`${config.path}: correct\n`);
+  else await keep(config, argv);
+}
+
+function load(file: string): Config | null {
+  try {
+    return loadConfig(file);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.format()}\n`);
+    process.exitCode = 2;
+    return null;
+  }
+}
+
+async function keep(config: Config, argv: readonly string[]): Promise<void> {
+  const log = createLog(config.log.level, 'keeper');
+  for (const warning of config.warnings) log.warn(warning);
+  try {
+    // Others may pass through to their pool's folder, and list nothing.
+    fs.mkdirSync(config.state, { recursive: true, mode: 0o711 });
+    fs.mkdirSync(`${config.state}/pools`, { recursive: true, mode: 0o711 });
+    process.exitCode = await runKeeper({
+      listeners: config.listen.map((listen) => ({ ...listen, backlog: BACKLOG })),
+      lockDir: config.state,
+      waitMs: WAIT_FOR_PREDECESSOR_MS,
+      entry: process.argv[1] ?? '',
+      execArgv: process.execArgv,
+      args: [...argv],
+      env: process.env,
+      log: (level, message, fields) => log[level](fields, message),
+      backoff: { firstMs: 100, maxMs: 10_000, resetAfterMs: 30_000 },
+      readyTimeoutMs: READY_TIMEOUT_MS,
+      stopTimeoutMs: config.stopGraceMs + STOP_MARGIN_MS,
+    });
+  } catch (error) {
+    const hint = error instanceof KeeperError ? ` (${error.hint})` : '';
+    process.stderr.write(`rocksyd: ${(error as Error).message}${hint}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function work(config: Config): Promise<void> {
+  const log = createLog(config.log.level, 'worker');
+  process.on('unhandledRejection', (error) => {
+    log.fatal({ err: error }, 'a defect: a promise was rejected and nobody listened');
+    log.flush(() => process.exit(1));
+  });
+  try {
+    await Worker.start(config, version, log);
+  } catch (error) {
+    log.fatal({ err: error }, 'the worker could not start');
+    log.flush(() => process.exit(1));
+  }
+}

@@ -1,0 +1,54 @@
+// The few system calls that Node lacks, through koffi: typed, synchronous, errno as PosixError.
+// Must not know: anything of Rocksy. No policy, no waiting, no state.
+// This is the folder's only door.
+export { flockExclusive, isCloseOnExec, punchHole, setCloseOnExec } from './file.ts';
+export { isPosixError, PosixError } from './libc.ts';
+export { memfd } from './memory.ts';
+export {
+  bootId,
+  children,
+  type Descriptor,
+  descriptors,
+  type ProcessStat,
+  parseFlags,
+  parseStat,
+  parseTcpTable,
+  ppid,
+  processStat,
+  startTime,
+  type TcpEndpoint,
+  type TcpSocket,
+  type Thread,
+  tcpSocket,
+  threads,
+} from './proc.ts';
+export {
+  type ChildEnd,
+  type DescriptorLimit,
+  decodeWaitStatus,
+  getDescriptorLimit,
+  getppid,
+  isChildSubreaper,
+  kill,
+  peekZombie,
+  pidfdOpen,
+  pidfdSendSignal,
+  raiseDescriptorLimit,
+  setChildSubreaper,
+  setDescriptorLimit,
+  setParentDeathSignal,
+  wait4,
+} from './process.ts';
+export {
+  boundPort,
+  getPeerCredentials,
+  type ListenTcpOptions,
+  type ListenUnixOptions,
+  listenTcp,
+  listenUnix,
+  type PeerCredentials,
+  probeUnix,
+  socketpair,
+  type UnixProbe,
+} from './socket.ts';
+export { type FileAction, type SpawnOptions, spawn } from './spawn.ts';

@@ -1,0 +1,120 @@
+// What keeper and worker say to each other over Node's IPC channel (JSON), and the manifest in the environment.
+
+/** Raised when old and new can no longer understand each other; new optional messages alone don't raise it. */
+export const CHANNEL_VERSION = 1;
+
+/** The environment variable with the Manifest as JSON. The worker removes it, so that no child of its has it. */
+export const MANIFEST_VARIABLE = 'KEEPER_MANIFEST';
+
+export interface Manifest {
+  readonly v: typeof CHANNEL_VERSION;
+  readonly keeperPid: number;
+  readonly listeners: readonly ManifestListener[];
+}
+
+export interface ManifestListener {
+  readonly name: string;
+  readonly kind: 'tcp' | 'unix';
+  /** Where the worker finds the listening socket. */
+  readonly fd: number;
+  readonly backlog: number;
+}
+
+/** The signals that the keeper passes on. SIGTERM and SIGINT mean stop; the meaning of the others is the worker's. */
+export const keeperSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
+export type KeeperSignal = (typeof keeperSignals)[number];
+
+export type ToKeeper =
+  | { readonly t: 'ready' }
+  | { readonly t: 'stopping' }
+  | { readonly t: 'acknowledge'; readonly ids: readonly number[] };
+
+export type ToWorker =
+  | { readonly t: 'signal'; readonly signal: KeeperSignal }
+  | { readonly t: 'orphans'; readonly orphans: readonly Orphan[] };
+
+/** How a process ended that had lost its parent (a former worker, for example). */
+export interface Orphan {
+  /** Counts up for the life of the keeper; what acknowledgeOrphan() takes. */
+  readonly id: number;
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat: tells this process from another with the same pid. Null: /proc did not say. */
+  readonly startTime: number | null;
+  /** Exactly one of `code` and `signal` (a number) is not null. */
+  readonly code: number | null;
+  readonly signal: number | null;
+  readonly cpuUserMs: number;
+  readonly cpuSystemMs: number;
+  readonly maxRssBytes: number;
+  /** When it was reaped, in milliseconds of the epoch. */
+  readonly endedMs: number;
+}
+
+export type Parsed<T> =
+  | { readonly ok: true; readonly message: T }
+  /** 'version': nothing it says can be relied on. 'unknown': of our version, but newer or broken; it is passed over. */
+  | { readonly ok: false; readonly why: 'version' | 'unknown'; readonly reason: string };
+
+export function envelope<T extends ToKeeper | ToWorker>(message: T): T & { v: typeof CHANNEL_VERSION } {
+  return { v: CHANNEL_VERSION, ...message };
+}
+
+export function parseToKeeper(value: unknown): Parsed<ToKeeper> {
+  const fields = opened(value);
+  if (!fields.ok) return fields;
+  const { t, ids } = fields.message;
+  if (t === 'ready' || t === 'stopping') return { ok: true, message: { t } };
+  if (t === 'acknowledge' && Array.isArray(ids) && ids.every((id) => typeof id === 'number')) {
+    return { ok: true, message: { t, ids } };
+  }
+  return {
+    ok: false,
+    why: 'unknown',
+    reason: `the worker sent a message that this keeper does not know: ${JSON.stringify(value)}`,
+  };
+}
+
+export function parseToWorker(value: unknown): Parsed<ToWorker> {
+  const fields = opened(value);
+  if (!fields.ok) return fields;
+  const { t, signal, orphans } = fields.message;
+  const known = keeperSignals.find((name) => name === signal);
+  if (t === 'signal' && known !== undefined) return { ok: true, message: { t, signal: known } };
+  if (t === 'orphans' && Array.isArray(orphans))
+    return { ok: true, message: { t, orphans: orphans as Orphan[] } };
+  return {
+    ok: false,
+    why: 'unknown',
+    reason: `the keeper sent a message that this worker does not know: ${JSON.stringify(value)}`,
+  };
+}
+
+export function parseManifest(text: string): Parsed<Manifest> {
+  const fields = opened(JSON.parse(text));
+  return fields.ok ? { ok: true, message: fields.message as unknown as Manifest } : fields;
+}
+
+interface Fields {
+  readonly v?: unknown;
+  readonly t?: unknown;
+  readonly ids?: unknown;
+  readonly signal?: unknown;
+  readonly orphans?: unknown;
+}
+
+function opened(value: unknown): Parsed<Fields> {
+  if (typeof value !== 'object' || value === null) {
+    return {
+      ok: false,
+      why: 'unknown',
+      reason: `not a message of the keeper's channel: ${JSON.stringify(value)}`,
+    };
+  }
+  const fields = value as Fields;
+  if (fields.v === CHANNEL_VERSION) return { ok: true, message: fields };
+  return {
+    ok: false,
+    why: 'version',
+    reason: `the other side speaks version ${JSON.stringify(fields.v)} of the keeper's channel, this side version ${CHANNEL_VERSION}: stop and start the service, so that both are of one release`,
+  };
+}

@@ -1,0 +1,22 @@
+import { readSync } from 'node:fs';
+
+const CHUNK_BYTES = 65_536;
+
+/**
+ * Reads what waits on a non-blocking socket that the event loop owns, now and to the end, without the loop's help. The
+ * loop hands a chunk over in the same turn in which it reads it, so none can be held back inside Node meanwhile, as
+ * long as the socket flows (has a 'data' listener and is never paused).
+ */
+export function readPending(fd: number, take: (chunk: Buffer) => void): void {
+  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (;;) {
+    let count: number;
+    try {
+      count = readSync(fd, buffer);
+    } catch {
+      return; // EAGAIN: that was all. ECONNRESET: the other side is gone, and comes after all that it has sent.
+    }
+    if (count === 0) return;
+    take(Buffer.from(buffer.subarray(0, count)));
+  }
+}

@@ -1,0 +1,49 @@
+import net from 'node:net';
+import { socketpair } from '../../posix/index.ts';
+// Not by way of wire/index.ts: its schemas would cost every zygote 40 ms and 10 MB.
+import { LineFramer } from '../../wire/frame.ts';
+import { readPending } from './pending.ts';
+
+/** What a child says on its way to user code. */
+export interface Report {
+  readonly pid: number;
+  /** Null: it has claimed its key. Else why it has not, and never will. */
+  readonly problem: string | null;
+}
+
+/** Longer than any line that shim.pl writes. */
+const MAX_LINE_BYTES = 4096;
+const LINE = /^(claimed|unclaimed) (\d+) ?(.*)$/;
+
+/**
+ * One socket pair on which all children report, a line by one write. We keep both ends: ours is read by the event loop,
+ * and by `read()` wherever a report must not come later than what is done next. Children inherit theirs and close it
+ * when they execute the command, so no user code ever holds it.
+ */
+export class Reports {
+  readonly childrenFd: number;
+  readonly #fd: number;
+  readonly #framer = new LineFramer(MAX_LINE_BYTES);
+  readonly #handle: (report: Report) => void;
+
+  constructor(handle: (report: Report) => void) {
+    this.#handle = handle;
+    [this.#fd, this.childrenFd] = socketpair('stream');
+    // Makes our end non-blocking; the children's stays blocking, it is an open file of its own.
+    const socket = new net.Socket({ fd: this.#fd, readable: true, writable: false });
+    socket.on('data', (chunk) => this.#push(chunk));
+  }
+
+  /** Handles every report that has been written up to now. */
+  read(): void {
+    readPending(this.#fd, (chunk) => this.#push(chunk));
+  }
+
+  #push(chunk: Buffer): void {
+    for (const line of this.#framer.push(chunk).lines) {
+      const [, word, pid, text] = LINE.exec(line.toString()) ?? [];
+      if (word !== undefined)
+        this.#handle({ pid: Number(pid), problem: word === 'claimed' ? null : (text ?? '') });
+    }
+  }
+}

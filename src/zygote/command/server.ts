@@ -1,0 +1,176 @@
+import net from 'node:net';
+import { descriptors } from '../../posix/index.ts';
+import { CONTRACT_VERSION, type ZygoteConfig, type ZygoteEvent } from '../contract.ts';
+import { isKey, isMilliseconds, parseRequest, parseStart, type RawRequest } from './request.ts';
+import { latestEvent, type Run } from './run.ts';
+import type { Runs } from './runs.ts';
+import { Session, type SessionOwner } from './session.ts';
+
+/** Beyond the largest signal of Linux, _NSIG: signal(7). */
+const SIGNALS = 65;
+
+/** Requests that are answered under their id. */
+const ASKING = ['probe', 'signal', 'cancel', 'stats'];
+
+/** The daemon's side of the zygote: who is the current session, and what each request does. */
+export class Server implements SessionOwner {
+  readonly #runs: Runs;
+  readonly #config: ZygoteConfig;
+  /** Carried out by a child that runs nothing of the user's. */
+  readonly #probe: (done: (problem: string | null) => void) => void;
+  readonly #listener: net.Server;
+  #current: Session | null = null;
+  #lastNumber = Number.NEGATIVE_INFINITY;
+  #draining = false;
+
+  constructor(runs: Runs, config: ZygoteConfig, probe: (done: (problem: string | null) => void) => void) {
+    this.#runs = runs;
+    this.#config = config;
+    this.#probe = probe;
+    this.#listener = net.createServer((socket) => new Session(socket, this));
+  }
+
+  listen(fd: number): void {
+    this.#listener.listen({ fd });
+  }
+
+  /** Starts nothing more, and ends the process once every run has ended and been acknowledged. */
+  drain(): void {
+    this.#draining = true;
+    this.#exitWhenDrained();
+  }
+
+  runChanged(run: Run): void {
+    this.#current?.tell(run.key);
+  }
+
+  latestEvent(key: string): ZygoteEvent | null {
+    const run = this.#runs.get(key);
+    return run === undefined ? null : latestEvent(run);
+  }
+
+  onClose(session: Session): void {
+    if (this.#current === session) this.#current = null;
+  }
+
+  onRequest(session: Session, line: Buffer): void {
+    const request = parseRequest(line);
+    if (request === null) {
+      session.say(failure(undefined, 'the line is not a JSON object with an op'));
+    } else if (request.op === 'hello') {
+      this.#hello(session, request);
+    } else if (session.number === null) {
+      session.say(failure(request.id, `${request.op}: the first request of a connection is hello`));
+      session.close();
+    } else {
+      const answer = this.#carryOut(session, request);
+      if (answer !== null) session.say(answer);
+    }
+  }
+
+  #hello(session: Session, { id, fields }: RawRequest): void {
+    const { version, session: number } = fields;
+    const problem = this.#problemWithHello(session, version, number);
+    if (id === undefined || problem !== null || typeof number !== 'number') {
+      session.say(failure(id, `hello: ${problem ?? 'id is missing'}`));
+      session.close();
+      return;
+    }
+    this.#current?.supersede();
+    this.#current = session;
+    this.#lastNumber = number;
+    session.number = number;
+    session.greet(
+      [...this.#runs.all].map((run) => run.key),
+      {
+        event: 'hello',
+        id,
+        version: CONTRACT_VERSION,
+        session: number,
+        pid: process.pid,
+        generation: this.#config.generation,
+        descriptors: descriptors('self').map(({ fd }) => fd),
+        parked: 0,
+        draining: this.#draining,
+      },
+    );
+  }
+
+  #problemWithHello(session: Session, version: unknown, number: unknown): string | null {
+    if (session.number !== null) return 'this connection has said it already';
+    if (version !== CONTRACT_VERSION) return `version ${version} is not ${CONTRACT_VERSION}`;
+    if (typeof number !== 'number') return 'session is missing';
+    if (number <= this.#lastNumber) return `session ${number} is not higher than ${this.#lastNumber}`;
+    return null;
+  }
+
+  /** The direct answer, null when there is none. */
+  #carryOut(session: Session, { op, id, fields }: RawRequest): ZygoteEvent | null {
+    switch (op) {
+      case 'start':
+        return this.#start(id, fields);
+      case 'ack':
+        this.#runs.acknowledge(String(fields.key));
+        this.#exitWhenDrained();
+        return null;
+      case 'drain':
+        this.drain();
+        return null;
+    }
+    if (!ASKING.includes(op)) return failure(id, `there is no request '${op}'`);
+    if (id === undefined) return failure(id, `${op}: id is missing`);
+    switch (op) {
+      case 'signal':
+        return this.#signal(id, fields);
+      case 'cancel':
+        return this.#cancel(id, fields);
+      case 'stats':
+        return { event: 'stats', id, parked: 0, ...this.#runs.counts, extra: {} };
+      default:
+        this.#probe((message) => session.say(probed(id, message)));
+        return null;
+    }
+  }
+
+  #start(id: number | undefined, fields: RawRequest['fields']): ZygoteEvent | null {
+    const { key } = fields;
+    if (!isKey(key)) return failure(id, 'start: key: expected a string of 1 to 255 bytes');
+    const start = parseStart(key, fields);
+    if (typeof start === 'string') return { event: 'refused', key, code: 'invalid', message: start };
+    if (this.#draining && this.#runs.get(key) === undefined) {
+      return { event: 'refused', key, code: 'draining', message: 'this zygote is draining' };
+    }
+    const refusal = this.#runs.start(start);
+    return refusal === null ? null : { event: 'refused', key, ...refusal };
+  }
+
+  #signal(id: number, { key, signal }: RawRequest['fields']): ZygoteEvent {
+    if (!isKey(key) || !isSignal(signal))
+      return failure(id, 'signal: expected key and the number of a signal');
+    return { event: 'signalled', id, key, ok: this.#runs.signal(key, signal) };
+  }
+
+  #cancel(id: number, { key, kill_after_ms, reason }: RawRequest['fields']): ZygoteEvent {
+    if (!isKey(key) || !isMilliseconds(kill_after_ms) || typeof reason !== 'string') {
+      return failure(id, 'cancel: expected key, kill_after_ms and reason');
+    }
+    return { event: 'signalled', id, key, ok: this.#runs.cancel(key, kill_after_ms, reason) };
+  }
+
+  #exitWhenDrained(): void {
+    // The listening socket closes with the process; whoever connects then is refused by the system.
+    if (this.#draining && this.#runs.size === 0) process.exit(0);
+  }
+}
+
+function failure(id: number | undefined, message: string): ZygoteEvent {
+  return { event: 'error', ...(id === undefined ? {} : { id }), message };
+}
+
+function probed(id: number, problem: string | null): ZygoteEvent {
+  return { event: 'probed', id, ok: problem === null, ...(problem === null ? {} : { message: problem }) };
+}
+
+function isSignal(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < SIGNALS;
+}

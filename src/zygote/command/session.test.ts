@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { ZygoteEvent } from '../contract.ts';
+import { Session, type SessionOwner } from './session.ts';
+import { Session as Daemon, ZygoteUnderTest } from './zygote-under-test.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'rocksy-session-'));
+after(() => rmSync(folder, { recursive: true }));
+
+class Owner implements SessionOwner {
+  readonly lines: string[] = [];
+  readonly latest = new Map<string, ZygoteEvent>();
+  closes = 0;
+  onRequest(_session: Session, line: Buffer): void {
+    this.lines.push(line.toString());
+  }
+  latestEvent(key: string): ZygoteEvent | null {
+    return this.latest.get(key) ?? null;
+  }
+  onClose(): void {
+    this.closes++;
+  }
+}
+
+/** A session and the daemon's socket, neither of which reads before it is told to. */
+async function pair(name: string): Promise<{ owner: Owner; session: Session; socket: net.Socket; daemon: net.Socket }> {
+  const owner = new Owner();
+  const server = net.createServer().listen(join(folder, name));
+  await once(server, 'listening');
+  const daemon = net.connect({ path: join(folder, name) });
+  const [socket] = (await once(server, 'connection')) as [net.Socket];
+  server.close();
+  return { owner, session: new Session(socket, owner), socket, daemon };
+}
+
+const descriptor = (socket: net.Socket): number => (socket as unknown as { _handle: { fd: number } })._handle.fd;
+const ended = (key: string, pad: number): ZygoteEvent => ({
+  event: 'ended',
+  key,
+  pid: 1,
+  code: 0,
+  signal: null,
+  reason: null,
+  claimed: true,
+  message: 'x'.repeat(pad),
+  cpu_user_ms: 0,
+  cpu_system_ms: 0,
+  max_rss_bytes: 0,
+});
+
+async function readAll(daemon: net.Socket, until: (lines: string[]) => boolean): Promise<ZygoteEvent[]> {
+  let text = '';
+  for await (const chunk of daemon.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    text += chunk;
+    if (until(text.split('\n').slice(0, -1))) break;
+  }
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as ZygoteEvent);
+}
+
+test('a session that is superseded carries out what waits, which no turn of the loop has read', async () => {
+  const { owner, session, daemon } = await pair('waiting');
+  const closed = once(daemon, 'close');
+  daemon.resume();
+  // Straight into the kernel, within one turn of the loop: Node can't have read it.
+  const fd = descriptor(daemon);
+  const lines = Array.from({ length: 2000 }, (_, index) => `{"op":"ack","key":"${index}"}`);
+  writeSync(fd, `${lines.join('\n')}\n{"op":"unfini`);
+  session.supersede();
+  assert.deepEqual(owner.lines, lines);
+  assert.equal(session.isOpen, false);
+  assert.equal(owner.closes, 1);
+  await closed;
+  assert.equal(owner.lines.length, 2000, 'and nothing comes later');
+});
+
+test('a superseded session whose daemon has gone is read to its end', async () => {
+  const { owner, session, daemon } = await pair('gone');
+  writeSync(descriptor(daemon), '{"op":"ack","key":"a"}\n');
+  daemon.destroy();
+  session.supersede();
+  assert.deepEqual(owner.lines, ['{"op":"ack","key":"a"}']);
+});
+
+test('news of runs shrinks to their latest events while nobody reads', async () => {
+  const { owner, session, socket, daemon } = await pair('slow');
+  for (let round = 0; round < 100; round++) {
+    for (let index = 0; index < 1000; index++) {
+      owner.latest.set(`k${index}`, ended(`k${index}`, round));
+      session.tell(`k${index}`);
+    }
+    await new Promise(setImmediate);
+  }
+  assert.ok(session.isOpen);
+  assert.ok(socket.writableLength < 2 << 20, `${socket.writableLength} bytes wait`);
+  session.greet([], { event: 'error', message: 'greeting' });
+  const events = await readAll(daemon, (lines) => lines.at(-1)?.includes('greeting') ?? false);
+  const last = new Map(events.flatMap((event) => (event.event === 'ended' ? [[event.key, event] as const] : [])));
+  assert.equal(last.size, 1000);
+  for (const event of last.values()) assert.equal(event.message?.length, 99, 'the last word is the latest');
+  daemon.destroy();
+});
+
+test('a greeting comes after every run, however many there are, and forgotten ones are left out', async () => {
+  const { owner, session, socket, daemon } = await pair('many');
+  const keys = Array.from({ length: 50_000 }, (_, index) => `k${index}`);
+  for (const key of keys) owner.latest.set(key, ended(key, 100));
+  session.greet(keys, { event: 'error', message: 'greeting' });
+  assert.ok(socket.writableLength < 2 << 20);
+  owner.latest.delete('k49999');
+  const events = await readAll(daemon, (lines) => lines.at(-1)?.includes('greeting') ?? false);
+  assert.equal(events.length, 50_000);
+  assert.equal(new Set(events.map((event) => 'key' in event && event.key)).size, 50_000);
+  daemon.destroy();
+});
+
+test('answers that nobody reads end the session', async () => {
+  const { owner, session, daemon } = await pair('answers');
+  for (let index = 0; session.isOpen && index < 1_000_000; index++) {
+    session.say({ event: 'signalled', id: index, key: 'k', ok: true });
+  }
+  assert.equal(session.isOpen, false);
+  assert.equal(owner.closes, 1);
+  daemon.destroy();
+});
+
+test('a line without end ends the session', async () => {
+  const { owner, daemon } = await pair('endless');
+  daemon.on('error', () => {});
+  const chunk = Buffer.alloc(1 << 20, 'x');
+  const closed = once(daemon, 'close');
+  for (let index = 0; index < 17; index++) daemon.write(chunk);
+  const events = await readAll(daemon, (lines) => lines.length > 0);
+  assert.ok(events[0]?.event === 'error' && /longer than/.test(events[0].message));
+  daemon.destroy();
+  await closed;
+  assert.equal(owner.closes, 1);
+});
+
+test('the new session is told of every run that the older one asked for, and no other ever starts', async () => {
+  await using zygote = new ZygoteUnderTest();
+  await zygote.session();
+  for (let round = 0; round < 20; round++) {
+    const old = await Daemon.open(zygote.socket);
+    await old.hello(100 + round * 2);
+    const next = await Daemon.open(zygote.socket);
+    // While the zygote stands still, the older session's requests and the newer one's hello arrive together.
+    process.kill(zygote.pid, 'SIGSTOP');
+    const keys = Array.from({ length: 20 }, (_, index) => `r${round}-${index}`);
+    next.send({ op: 'hello', id: 7, version: 1, session: 101 + round * 2 });
+    for (const key of keys) old.start(key, ['true']);
+    process.kill(zygote.pid, 'SIGCONT');
+    await next.next((event) => event.event === 'hello');
+    const told = new Set(next.events.flatMap((event) => (event.event === 'hello' || !('key' in event) ? [] : [event.key])));
+    await old.closed;
+    await Promise.all([...told].map((key) => next.ended(key)));
+    next.send(...[...told].map((key) => ({ op: 'ack', key })));
+    assert.ok(keys.every((key) => told.has(key)), `${told.size} of ${keys.length}`);
+  }
+});
+
+test('a daemon that was away is told all that it has missed', async () => {
+  await using zygote = new ZygoteUnderTest();
+  const first = await zygote.session();
+  first.start('runs', ['sleep', '1000']);
+  first.start('ends', ['sh', '-c', 'exit 9']);
+  await first.about('runs', 'claimed');
+  first.socket.destroy();
+  await first.closed;
+  const watching = await zygote.session();
+  await watching.ended('ends');
+  const second = await zygote.session();
+  await watching.closed;
+  const [runs, ends, hello] = [
+    await second.about('runs', 'claimed'),
+    await second.ended('ends'),
+    await second.next((event) => event.event === 'hello'),
+  ];
+  assert.equal(ends.code, 9);
+  assert.ok(second.events.indexOf(hello) > second.events.indexOf(runs));
+  assert.ok(second.events.indexOf(hello) > second.events.indexOf(ends));
+});

@@ -1,0 +1,57 @@
+import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
+import { children, isPosixError, kill, peekZombie, wait4 } from '../../posix/index.ts';
+import { type ChildMaker, runFile, spawnChild } from './child.ts';
+import { after } from './deadline.ts';
+import type { Reports } from './reports.ts';
+import type { System } from './runs.ts';
+
+// O_NOFOLLOW and O_NONBLOCK, because the user's code can put anything in the place of its run file, a FIFO too.
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** The real operating system. */
+export function realSystem(maker: ChildMaker, reports: Reports): System {
+  return {
+    spawn: (start) => spawnChild(maker, start),
+    signal,
+    reap: () => {
+      const pid = peekZombie();
+      return pid === null ? null : wait4(pid, 'nohang');
+    },
+    children: () => children(process.pid),
+    readReports: () => reports.read(),
+    appendToRunFile: (file, line) => appendLine(runFile(maker, file), line),
+    nowMs: () => performance.now(),
+    after,
+  };
+}
+
+/** EPERM: it became another user's (setuid). EINVAL: no such signal. Nobody here can do anything about it. */
+function signal(pid: number, number: number): boolean {
+  try {
+    return kill(pid, number);
+  } catch (error) {
+    if (isPosixError(error, 'EPERM', 'EINVAL')) return false;
+    throw error;
+  }
+}
+
+function appendLine(path: string, line: string): void {
+  try {
+    const fd = openSync(path, APPEND);
+    try {
+      writeSync(fd, `${line}\n`);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Removed by the user's code, or the disk is full: `ended` says the same.
+  }
+}
+
+export function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It never was.
+  }
+}

@@ -1,0 +1,7 @@
+// The fork servers of the pools: their contract (docs/zygote.md), how they are launched, spoken to and inspected.
+// For the daemon's pools; a new runtime is a new folder here.
+// Must not know runs' records, the journal or clients.
+export * from './contract.ts';
+export { ZygoteClient, type ZygoteListener } from './client.ts';
+export { type Finding, inspect, notAllowed } from './inspection.ts';
+export { type Account, type LaunchOptions, launch, type RuntimeName } from './launcher.ts';

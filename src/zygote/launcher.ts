@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { listenUnix } from '../posix/index.ts';
+import { CONFIG_VARIABLE, type ZygoteConfig } from './contract.ts';
+
+export type RuntimeName = 'php' | 'command';
+
+/** The account that a pool's processes belong to. */
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly shell: string;
+}
+
+export interface LaunchOptions {
+  readonly runtime: RuntimeName;
+  /** Absolute path of the interpreter; null for the runtime's own. */
+  readonly interpreter: string | null;
+  /** Arguments of the interpreter, before the zygote's program. */
+  readonly args: readonly string[];
+  /** The user and group to become; null: stay who we are. */
+  readonly account: Account | null;
+  readonly group: string | null;
+  readonly nice: number;
+  readonly rlimits: ReadonlyMap<string, { readonly soft: string; readonly hard: string }>;
+  readonly env: ReadonlyMap<string, string>;
+  readonly cwd: string;
+  /** Where the zygote listens; the file is made here, mode 0600. */
+  readonly socketPath: string;
+  /** Where its output goes until and after the bootstrap. */
+  readonly bootLog: string;
+  readonly config: ZygoteConfig;
+}
+
+/** `../` from here in a checkout (.ts) and in the published package (.js). */
+const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+
+/**
+ * opcache serves the command line too, and all children share its segment. A generation never sees new code, so no
+ * timestamps are checked. Huge pages are asked for by the environment (USE_ZEND_ALLOC_HUGE_PAGES): fewer faults after
+ * the fork.
+ */
+const PHP_FLAGS = [
+  'opcache.enable=1',
+  'opcache.enable_cli=1',
+  'opcache.validate_timestamps=0',
+  'ffi.enable=1',
+  'max_execution_time=0',
+  'display_errors=stderr',
+  'log_errors=0',
+  'html_errors=0',
+].flatMap((setting) => ['-d', setting]);
+
+const PROGRAMS: Record<RuntimeName, (interpreter: string | null, args: readonly string[]) => string[]> = {
+  php: (interpreter, args) => [interpreter ?? 'php', ...PHP_FLAGS, ...args, program('php/zygote.php')],
+  command: (_interpreter, args) => [process.execPath, ...args, program(`command/zygote.${EXTENSION}`)],
+};
+
+function program(path: string): string {
+  return fileURLToPath(new URL(`./${path}`, import.meta.url));
+}
+
+/**
+ * The command that becomes the zygote: limits and priority first, while we may still raise them, then the account,
+ * then the interpreter. Each of these programs executes the next in its own place, so the pid stays.
+ */
+export function commandLine(options: LaunchOptions): string[] {
+  const limits = [...options.rlimits].map(([name, { soft, hard }]) => `--${name}=${soft}:${hard}`);
+  return [
+    ...(limits.length === 0 ? [] : ['prlimit', ...limits, '--']),
+    ...(options.nice === 0 ? [] : ['nice', '-n', String(options.nice)]),
+    ...(options.account === null ? [] : becoming(options.account, options.group)),
+    ...PROGRAMS[options.runtime](options.interpreter, options.args),
+  ];
+}
+
+function becoming(account: Account, group: string | null): string[] {
+  const groups = `--regid=${group ?? account.gid}`;
+  return ['setpriv', `--reuid=${account.name}`, groups, '--init-groups', '--no-new-privs', '--'];
+}
+
+/** What a zygote finds in its environment: an account's plain login, the pool's `env`, its configuration. Nothing of ours. */
+export function environment(options: LaunchOptions): Record<string, string> {
+  const { account } = options;
+  const own = (name: string): string => process.env[name] ?? '';
+  return {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: account?.home ?? own('HOME'),
+    USER: account?.name ?? own('USER'),
+    LOGNAME: account?.name ?? own('USER'),
+    SHELL: account?.shell ?? '/bin/sh',
+    LANG: process.env['LANG'] ?? 'C.UTF-8',
+    ...(options.runtime === 'php' ? { USE_ZEND_ALLOC_HUGE_PAGES: '1' } : {}),
+    ...testHooks(),
+    ...Object.fromEntries(options.env),
+    [CONFIG_VARIABLE]: JSON.stringify(options.config),
+  };
+}
+
+/** The fault tests let a process kill itself at a named step (test/faults). */
+function testHooks(): Record<string, string> {
+  const hooks: Record<string, string> = {};
+  for (const name of ['ROCKSY_TEST_KILL', 'ROCKSY_TEST_KILL_ONCE']) {
+    const value = process.env[name];
+    if (value !== undefined) hooks[name] = value;
+  }
+  return hooks;
+}
+
+/**
+ * Starts a zygote. It leads a session of its own and does not depend on us: we hold no descriptor that it needs, and it
+ * holds none of ours but the listening socket that was made for it (its descriptor 3).
+ */
+export function launch(options: LaunchOptions): ChildProcess {
+  const listening = listenUnix({ path: options.socketPath, mode: 0o600, backlog: 16 });
+  const log = fs.openSync(options.bootLog, 'a', 0o600);
+  try {
+    const [file = '', ...args] = commandLine(options);
+    const child = spawn(file, args, {
+      cwd: options.cwd,
+      env: environment(options),
+      detached: true,
+      stdio: ['ignore', log, log, listening],
+    });
+    child.unref();
+    return child;
+  } finally {
+    fs.closeSync(log);
+    fs.closeSync(listening);
+  }
+}
