@@ -1,13 +1,18 @@
+import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import about from '../../package.json' with { type: 'json' };
 import { commands } from './commands/index.ts';
 import { withGlobals } from './context.ts';
+
+/** Two folders up both in a checkout (src/cli) and in the package (dist/cli). */
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  readonly version: string;
+};
 
 /** The whole command line. */
 export function createProgram(): Command {
   const program = new Command('rocksy')
     .description('Runs scripts through the rocksyd of this machine, warm.')
-    .version(`rocksy ${about.version}`, '-V, --version', 'show the version')
+    .version(`rocksy ${version}`, '-V, --version', 'show the version')
     .enablePositionalOptions()
     .addHelpText(
       'after',

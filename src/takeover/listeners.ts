@@ -1,7 +1,14 @@
 // The listening sockets. The keeper owns them, workers come and go: newcomers wait in the accept queue meanwhile.
+import { lookup } from 'node:dns/promises';
 import { closeSync, lstatSync, type Stats, statSync, unlinkSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { boundPort, isPosixError, listenTcp, listenUnix, probeUnix } from '../posix/index.ts';
-import { KeeperError, type ListenerOptions, type UnixListenerOptions } from './options.ts';
+import {
+  KeeperError,
+  type ListenerOptions,
+  type TcpListenerOptions,
+  type UnixListenerOptions,
+} from './options.ts';
 import { type Attempt, type Patience, whenFree } from './waiting.ts';
 
 export interface HeldListener {
@@ -27,7 +34,8 @@ export class Listeners {
     if (this.#held.has(options.name)) {
       throw new KeeperError('duplicate_listener', `two listeners are named '${options.name}'`, 'rename one');
     }
-    const fd = await whenFree(() => attempt(options), patience);
+    const bindable = options.kind === 'tcp' ? await resolved(options) : options;
+    const fd = await whenFree(() => attempt(bindable), patience);
     const held =
       options.kind === 'unix'
         ? { options, fd, address: options.path, file: lstatSync(options.path) }
@@ -45,6 +53,13 @@ export class Listeners {
     }
     this.#held.clear();
   }
+}
+
+/** bind(2) takes addresses only. The name's first address, in the resolver's order: getaddrinfo(3). */
+async function resolved(options: TcpListenerOptions): Promise<TcpListenerOptions> {
+  if (isIP(options.host) !== 0) return options;
+  const { address } = await lookup(options.host);
+  return { ...options, host: address };
 }
 
 function attempt(options: ListenerOptions): Attempt<number> {

@@ -4,7 +4,7 @@ import type { Backoff } from './lifecycle.ts';
 export interface TcpListenerOptions {
   readonly name: string;
   readonly kind: 'tcp';
-  /** An IPv4 or IPv6 address. */
+  /** An IPv4 or IPv6 address, or a name that is looked up once. */
   readonly host: string;
   /** 0: the kernel chooses. */
   readonly port: number;

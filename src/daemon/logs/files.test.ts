@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
-import { openPoolFile, UnsafeFileError } from './files.ts';
+import { openPoolFile, openPoolFileNow, UnsafeFileError } from './files.ts';
 import { logFixture } from './fixture.ts';
 
 const unsafe = (reason: RegExp) => (error: unknown) =>
@@ -70,4 +70,18 @@ test('a name that is a path is a defect of the caller', async (t) => {
   for (const name of ['', '.', '..', '../x', 'a/b']) {
     await assert.rejects(openPoolFile({ ...log, name }, 'read'), /must not be a path/);
   }
+});
+
+test('opening in one turn refuses the same', (t) => {
+  const log = logFixture(t);
+  assert.equal(openPoolFileNow(log), null);
+  execFileSync('mkfifo', [log.path]);
+  assert.throws(() => openPoolFileNow(log), unsafe(/not a regular file/));
+  symlinkSync('/etc/shadow', `${log.path}.link`);
+  assert.throws(() => openPoolFileNow({ ...log, name: `${log.name}.link` }), unsafe(/symbolic link/));
+  writeFileSync(`${log.path}.mine`, 'x');
+  const mine = { ...log, name: `${log.name}.mine` };
+  const fd = openPoolFileNow(mine);
+  if (fd !== null) closeSync(fd);
+  assert.throws(() => openPoolFileNow({ ...mine, ownerUid: log.ownerUid + 1 }), unsafe(/belongs to user/));
 });

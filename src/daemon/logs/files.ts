@@ -74,7 +74,10 @@ export function openPoolFileNow(file: PoolFile): number | null {
   try {
     const folder = openSync(file.folder, FOLDER_FLAGS);
     try {
-      return verifiedNow(file, openSync(`/proc/self/fd/${folder}/${file.name}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+      return verifiedNow(
+        file,
+        openSync(`/proc/self/fd/${folder}/${file.name}`, O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+      );
     } finally {
       closeSync(folder);
     }

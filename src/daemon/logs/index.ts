@@ -3,7 +3,14 @@
 // Must not know requests, connections, pools, or what a run is beyond the key and files it is given.
 export { type Bounded, boundLog } from './bound.ts';
 export type { LogChunk } from './chunk.ts';
-export { type LogFile, openPoolFile, openPoolFileNow, type PoolFile, readFully, UnsafeFileError } from './files.ts';
+export {
+  type LogFile,
+  openPoolFile,
+  openPoolFileNow,
+  type PoolFile,
+  readFully,
+  UnsafeFileError,
+} from './files.ts';
 export { DiskFloor, freeBytes } from './floor.ts';
 export { type FollowOptions, LogFollower } from './follow.ts';
 export { type Hole, MIN_BOUND_BYTES, removeNotes } from './holes.ts';

@@ -115,3 +115,34 @@ test('masking in pieces equals masking the whole, while it grows as well', () =>
     { numRuns: 2000 },
   );
 });
+
+test('a pattern finds in many lines what it finds in each of them', () => {
+  const patterns = fc.constantFrom(
+    ...[
+      /^a/,
+      /b$/,
+      /^$/,
+      /a\s*b/,
+      /a(?!\s)/,
+      /(?<!\n)b/,
+      /\Ba/,
+      /^ab.*$/s,
+      /é+|k/,
+      /(?=(\s*))\1k/,
+      /a[^x]*b/,
+      /\bk\b/m,
+    ],
+  );
+  fc.assert(
+    fc.property(content, patterns, (whole, pattern) => {
+      const lines = whole.toString().split('\n');
+      const expected = lines.map((line) => {
+        const [text, end] = line.endsWith('\r') ? [line.slice(0, -1), '\r'] : [line, ''];
+        const all = new RegExp(pattern.source, `${pattern.flags}g`);
+        return text.replace(all, (match) => (match === '' ? '' : '***')) + end;
+      });
+      assert.equal(new Mask([pattern]).text(whole.toString()), expected.join('\n'));
+    }),
+    { numRuns: 3000 },
+  );
+});

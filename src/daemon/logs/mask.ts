@@ -5,6 +5,12 @@ interface Span {
   end: number;
 }
 
+interface Pattern {
+  readonly inLine: RegExp;
+  /** Finds something in a text of many lines whenever `inLine` does in one of them. Null: can't be told. */
+  readonly anywhere: RegExp | null;
+}
+
 const LF = 10;
 const CR = 13;
 const STARS = Buffer.from('***');
@@ -24,13 +30,11 @@ export class Mask {
   /** How many bytes before and after a chunk have to be known. 0: nothing is masked. */
   readonly reach: number;
   readonly #literals: readonly Buffer[];
-  readonly #patterns: readonly RegExp[];
+  readonly #patterns: readonly Pattern[];
 
   constructor(patterns: readonly RegExp[], literals: readonly string[] = []) {
     this.#literals = literals.filter((literal) => literal !== '').map((literal) => Buffer.from(literal));
-    this.#patterns = patterns.map(
-      (pattern) => new RegExp(pattern.source, `${pattern.flags.replace(/[gy]/g, '')}g`),
-    );
+    this.#patterns = patterns.map(compile);
     const longest = Math.max(0, ...this.#literals.map((literal) => literal.length));
     this.reach = this.#patterns.length === 0 ? longest : Math.max(longest, LINE_REACH);
   }
@@ -80,22 +84,37 @@ export class Mask {
 
   #findPatterns(lines: Buffer, offset: number, found: Span[]): void {
     const ascii = isAscii(lines);
+    const whole = ascii || isUtf8(lines) ? lines.toString(ascii ? 'latin1' : 'utf8') : null;
+    const patterns = this.#patterns.filter(
+      ({ anywhere }) => whole === null || (anywhere?.test(whole) ?? true),
+    );
+    if (patterns.length === 0) return;
     for (let start = 0; start < lines.length; ) {
       const lf = lines.indexOf(LF, start);
-      const next = lf < 0 ? lines.length : lf + 1;
       let end = lf < 0 ? lines.length : lf;
       if (end > start && lines[end - 1] === CR) end -= 1;
       const line = lines.subarray(start, end);
       const wide = !ascii && !isAscii(line) && isUtf8(line);
-      const text = wide ? line.toString('utf8') : line.toString('latin1');
-      for (const pattern of this.#patterns)
-        findPattern(text, pattern, { wide, offset: offset + start }, found);
-      start = next;
+      const text =
+        ascii && whole !== null ? whole.slice(start, end) : line.toString(wide ? 'utf8' : 'latin1');
+      const place = { wide, offset: offset + start };
+      for (const { inLine } of patterns) findPattern(text, inLine, place, found);
+      start = lf < 0 ? lines.length : lf + 1;
     }
   }
 }
 
 export const NO_MASK = new Mask([]);
+
+function compile(pattern: RegExp): Pattern {
+  const flags = pattern.flags.replace(/[gy]/g, '');
+  // What looks around sees the next line too and decides otherwise; so may what turns a flag off again.
+  const looks = /\(\?(?:<?[=!]|[ims]*-)/.test(pattern.source);
+  return {
+    inLine: new RegExp(pattern.source, `${flags}g`),
+    anywhere: looks ? null : new RegExp(pattern.source, `${flags.replace('m', '')}m`),
+  };
+}
 
 function findLiteral(region: Buffer, literal: Buffer, found: Span[]): void {
   // One byte on after each match, not behind it: what is found must not depend on where the search began.

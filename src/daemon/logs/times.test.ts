@@ -45,14 +45,14 @@ test('at most one pair a second, and none when nothing was written', async (t) =
   assert.equal(statSync(`${notes}.idx`).size, 3 * 16);
 });
 
-test('it is time to write once 16 pairs wait', (t) => {
+test('it is time to write once 64 pairs wait, for another log earlier', async (t) => {
   const { notes } = logFixture(t);
   const times = new LogTimes();
-  const due = Array.from({ length: 20 }, (_, at) => times.note(notes, at * 1000, at + 1));
-  assert.deepEqual(
-    due.flatMap((yes, at) => (yes ? [at] : [])),
-    [15],
-  );
+  const dueAt = (log: string) =>
+    Array.from({ length: 70 }, (_, at) => times.note(log, at * 1000, at + 1)).indexOf(true);
+  assert.deepEqual([dueAt(notes), dueAt(`${notes}2`), dueAt(`${notes}3`)], [63, 62, 61]);
+  await times.write(notes);
+  assert.equal(times.note(notes, 99_000, 99), false);
 });
 
 test('a torn last pair is passed over and cut off', async (t) => {

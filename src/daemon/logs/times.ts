@@ -10,6 +10,8 @@ interface Pair {
 interface Index {
   last: Pair;
   pending: Pair[];
+  /** How many may wait. At first fewer, another number for each log, so that not all are written in one turn. */
+  writeAt: number;
   /** Bytes of the file, null while nobody has looked. */
   written: number | null;
   /** Writes to one file come one after the other. */
@@ -19,12 +21,12 @@ interface Index {
 const PAIR_BYTES = 16;
 const MAX_PAIRS = 4096;
 const EVERY_MS = 1000;
-/** So many pairs wait in memory: an index is sparse, and a crash may cost it the last seconds. */
-const MAX_PENDING = 16;
+/** So many pairs wait in memory: a write for every log every second would cost more than everything else about logs. */
+const MAX_PENDING = 64;
 
 /**
  * At which time a log had which size: `NOTES.idx`, pairs of two 64-bit little-endian numbers (milliseconds of the
- * epoch, bytes). With it a log is read from a time on. Beyond 4,096 pairs every other one goes, so that what is long
+ * epoch, bytes). With it a log is read from a time on; a crash may cost the last minute, and the answer begins earlier. Beyond 4,096 pairs every other one goes, so that what is long
  * ago is known less exactly. The files stand in a folder of the daemon's own.
  */
 export class LogTimes {
@@ -35,14 +37,21 @@ export class LogTimes {
     const index = this.#indexes.get(notes);
     const pair = { atMs: nowMs, size };
     if (index === undefined) {
-      this.#indexes.set(notes, { last: pair, pending: [pair], written: null, writing: Promise.resolve() });
-      return false;
+      const writeAt = MAX_PENDING - (this.#indexes.size % MAX_PENDING);
+      this.#indexes.set(notes, {
+        last: pair,
+        pending: [pair],
+        writeAt,
+        written: null,
+        writing: Promise.resolve(),
+      });
+      return writeAt === 1;
     }
     // The clock may have been set back: a pair out of order makes an answer begin earlier, never later.
     if (index.last.size === size || Math.abs(nowMs - index.last.atMs) < EVERY_MS) return false;
     index.last = pair;
     index.pending.push(pair);
-    return index.pending.length === MAX_PENDING;
+    return index.pending.length >= index.writeAt;
   }
 
   /** Writes down what waits in memory. */
@@ -51,6 +60,7 @@ export class LogTimes {
     if (index === undefined) return;
     const pairs = index.pending;
     index.pending = [];
+    index.writeAt = MAX_PENDING;
     const writing = index.writing.then(() => append(notes, index, pairs));
     index.writing = writing.catch(() => undefined);
     await writing;

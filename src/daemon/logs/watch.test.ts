@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
-import { statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Progress, RunKey } from '../../wire/index.ts';
-import { openPoolFile, type PoolFile } from './files.ts';
+import { openPoolFileNow, type PoolFile } from './files.ts';
 import { type LogFixture, logFixture, logIn } from './fixture.ts';
 import { LogTimes } from './times.ts';
 import { GrowthWatch, type Watched } from './watch.ts';
 
 /** A run file of one line here: percent, a space, text. */
-async function readProgress(file: PoolFile): Promise<Progress> {
-  await using handle = await openPoolFile(file, 'read');
-  const [percent, text] = ((await handle?.readFile('utf8')) ?? '').split(' ');
+function readProgress(file: PoolFile): Progress | null {
+  const fd = openPoolFileNow(file);
+  if (fd === null) return null;
+  const [percent, text] = readFileSync(fd, 'utf8').split(' ');
+  closeSync(fd);
   return { percent: Number(percent), text: text ?? '' };
 }
 

@@ -1,7 +1,6 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { type JsonValue, type Progress, parseObject } from '../../wire/index.ts';
-import { openPoolFile, openPoolFileNow, type PoolFile, readFully, UnsafeFileError } from '../logs/index.ts';
+import { openPoolFileNow, type PoolFile, UnsafeFileError } from '../logs/index.ts';
 import { NO_REPORT, type Report } from './run.ts';
 
 /** Who has made itself the one execution of the key. The pool's user could write anything here: never signal by it. */
@@ -74,35 +73,38 @@ export function readRunFile(file: PoolFile): RunFileContents | null {
 }
 
 /** The last progress in a run file's last 8 KiB, for whoever looks often. Throws UnsafeFileError. */
-export async function readProgress(file: PoolFile): Promise<Progress | null> {
-  const handle = await openPoolFile(file, 'read');
-  if (handle === null) return null;
-  await using owned = handle;
-  const { size } = await owned.stat();
-  return lastOf((await tail(owned, size, PROGRESS_TAIL_BYTES)).split('\n').slice(0, -1), parseProgress);
+export function readProgress(file: PoolFile): Progress | null {
+  const fd = openPoolFileNow(file);
+  if (fd === null) return null;
+  try {
+    const { size } = fstatSync(fd);
+    return lastOf(tail(fd, size, PROGRESS_TAIL_BYTES).split('\n').slice(0, -1), parseProgress);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function headAndTail(fd: number): string {
   const { size } = fstatSync(fd);
   if (size <= HEAD_BYTES + TAIL_BYTES) return readNow(fd, 0, size).toString();
   const head = readNow(fd, 0, HEAD_BYTES);
-  const end = readNow(fd, size - TAIL_BYTES, TAIL_BYTES);
   // Whole lines only: a part of a line could mean something else.
-  return head.toString('utf8', 0, head.lastIndexOf(10) + 1) + end.toString('utf8', end.indexOf(10) + 1);
+  return head.toString('utf8', 0, head.lastIndexOf(10) + 1) + tail(fd, size, TAIL_BYTES);
+}
+
+function tail(fd: number, size: number, length: number): string {
+  if (size <= length) return readNow(fd, 0, size).toString();
+  const bytes = readNow(fd, size - length, length);
+  const lineEnd = bytes.indexOf(10);
+  return lineEnd < 0 ? '' : bytes.toString('utf8', lineEnd + 1);
 }
 
 function readNow(fd: number, position: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length);
   let filled = 0;
-  for (let n = -1; n !== 0 && filled < length; filled += n) n = readSync(fd, bytes, filled, length - filled, position + filled);
+  for (let n = -1; n !== 0 && filled < length; filled += n)
+    n = readSync(fd, bytes, filled, length - filled, position + filled);
   return bytes.subarray(0, filled);
-}
-
-async function tail(handle: FileHandle, size: number, length: number): Promise<string> {
-  if (size <= length) return (await readFully(handle, 0, size)).toString();
-  const bytes = await readFully(handle, size - length, length);
-  const lineEnd = bytes.indexOf(10);
-  return lineEnd < 0 ? '' : bytes.toString('utf8', lineEnd + 1);
 }
 
 function firstOf<T>(lines: readonly string[], parse: (line: string) => T | null): T | null {

@@ -103,7 +103,18 @@ class World implements System {
 }
 
 function command(key: string, more: Partial<CommandStart> = {}): CommandStart {
-  return { key, file: key, argv: ['x'], env: {}, cwd: '', stdin: null, log: 'l', timeoutMs: null, killAfterMs: 50, ...more };
+  return {
+    key,
+    file: key,
+    argv: ['x'],
+    env: {},
+    cwd: '',
+    stdin: null,
+    log: 'l',
+    timeoutMs: null,
+    killAfterMs: 50,
+    ...more,
+  };
 }
 
 const ended = {
@@ -310,7 +321,7 @@ test('what can’t be killed delays a run for two seconds, and later runs not at
     ['a ended', 'b ended'],
   );
   world.ends(103, 0);
-  assert.equal(world.last?.event === 'ended' && world.last.key, 'c');
+  assert.deepEqual(world.events.slice(-1), [{ ...ended, key: 'c', pid: 103, code: 0 }]);
   assert.deepEqual(world.signals, ['9 to 900']);
   assert.equal(world.timers, 0);
 });

@@ -28,7 +28,9 @@ class Owner implements SessionOwner {
 }
 
 /** A session and the daemon's socket, neither of which reads before it is told to. */
-async function pair(name: string): Promise<{ owner: Owner; session: Session; socket: net.Socket; daemon: net.Socket }> {
+async function pair(
+  name: string,
+): Promise<{ owner: Owner; session: Session; socket: net.Socket; daemon: net.Socket }> {
   const owner = new Owner();
   const server = net.createServer().listen(join(folder, name));
   await once(server, 'listening');
@@ -38,7 +40,8 @@ async function pair(name: string): Promise<{ owner: Owner; session: Session; soc
   return { owner, session: new Session(socket, owner), socket, daemon };
 }
 
-const descriptor = (socket: net.Socket): number => (socket as unknown as { _handle: { fd: number } })._handle.fd;
+const descriptor = (socket: net.Socket): number =>
+  (socket as unknown as { _handle: { fd: number } })._handle.fd;
 const ended = (key: string, pad: number): ZygoteEvent => ({
   event: 'ended',
   key,
@@ -53,16 +56,18 @@ const ended = (key: string, pad: number): ZygoteEvent => ({
   max_rss_bytes: 0,
 });
 
-async function readAll(daemon: net.Socket, until: (lines: string[]) => boolean): Promise<ZygoteEvent[]> {
-  let text = '';
+/** Reads up to the event that carries this message. */
+async function readUntil(daemon: net.Socket, message: string): Promise<ZygoteEvent[]> {
+  const events: ZygoteEvent[] = [];
+  let rest = '';
   for await (const chunk of daemon.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
-    text += chunk;
-    if (until(text.split('\n').slice(0, -1))) break;
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    events.push(...lines.map((line) => JSON.parse(line) as ZygoteEvent));
+    const last = events.at(-1);
+    if (last?.event === 'error' && last.message.includes(message)) break;
   }
-  return text
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as ZygoteEvent);
+  return events;
 }
 
 test('a session that is superseded carries out what waits, which no turn of the loop has read', async () => {
@@ -101,8 +106,10 @@ test('news of runs shrinks to their latest events while nobody reads', async () 
   assert.ok(session.isOpen);
   assert.ok(socket.writableLength < 2 << 20, `${socket.writableLength} bytes wait`);
   session.greet([], { event: 'error', message: 'greeting' });
-  const events = await readAll(daemon, (lines) => lines.at(-1)?.includes('greeting') ?? false);
-  const last = new Map(events.flatMap((event) => (event.event === 'ended' ? [[event.key, event] as const] : [])));
+  const events = await readUntil(daemon, 'greeting');
+  const last = new Map(
+    events.flatMap((event) => (event.event === 'ended' ? [[event.key, event] as const] : [])),
+  );
   assert.equal(last.size, 1000);
   for (const event of last.values()) assert.equal(event.message?.length, 99, 'the last word is the latest');
   daemon.destroy();
@@ -115,7 +122,7 @@ test('a greeting comes after every run, however many there are, and forgotten on
   session.greet(keys, { event: 'error', message: 'greeting' });
   assert.ok(socket.writableLength < 2 << 20);
   owner.latest.delete('k49999');
-  const events = await readAll(daemon, (lines) => lines.at(-1)?.includes('greeting') ?? false);
+  const events = await readUntil(daemon, 'greeting');
   assert.equal(events.length, 50_000);
   assert.equal(new Set(events.map((event) => 'key' in event && event.key)).size, 50_000);
   daemon.destroy();
@@ -137,7 +144,7 @@ test('a line without end ends the session', async () => {
   const chunk = Buffer.alloc(1 << 20, 'x');
   const closed = once(daemon, 'close');
   for (let index = 0; index < 17; index++) daemon.write(chunk);
-  const events = await readAll(daemon, (lines) => lines.length > 0);
+  const events = await readUntil(daemon, 'longer than');
   assert.ok(events[0]?.event === 'error' && /longer than/.test(events[0].message));
   daemon.destroy();
   await closed;
@@ -158,11 +165,16 @@ test('the new session is told of every run that the older one asked for, and no 
     for (const key of keys) old.start(key, ['true']);
     process.kill(zygote.pid, 'SIGCONT');
     await next.next((event) => event.event === 'hello');
-    const told = new Set(next.events.flatMap((event) => (event.event === 'hello' || !('key' in event) ? [] : [event.key])));
+    const told = new Set(
+      next.events.flatMap((event) => (event.event === 'hello' || !('key' in event) ? [] : [event.key])),
+    );
     await old.closed;
     await Promise.all([...told].map((key) => next.ended(key)));
     next.send(...[...told].map((key) => ({ op: 'ack', key })));
-    assert.ok(keys.every((key) => told.has(key)), `${told.size} of ${keys.length}`);
+    assert.ok(
+      keys.every((key) => told.has(key)),
+      `${told.size} of ${keys.length}`,
+    );
   }
 });
 

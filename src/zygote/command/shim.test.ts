@@ -22,7 +22,17 @@ test('instructions are NUL-ended fields, bytes as they were', () => {
     clockGettime: 228,
     reportFd: 9,
   };
-  const start = { key: 'k', file: 'f', argv: ['é', ''], env: { B: '日' }, cwd: '/', stdin: null, log: 'l.log', timeoutMs: null, killAfterMs: 0 };
+  const start = {
+    key: 'k',
+    file: 'f',
+    argv: ['é', ''],
+    env: { B: '日' },
+    cwd: '/',
+    stdin: null,
+    log: 'l.log',
+    timeoutMs: null,
+    killAfterMs: 0,
+  };
   const expected = Buffer.concat([
     Buffer.from('/runs/f.run\0/runs/l.log\0/\0boot\x00157\x00228\x002\0é\0\0LATIN='),
     Buffer.from([0xe9]),

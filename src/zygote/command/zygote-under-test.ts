@@ -1,7 +1,16 @@
 // For the tests beside it: a real zygote in a folder of its own, and the daemon's end of a session with it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  watch,
+} from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,6 +84,16 @@ export class ZygoteUnderTest {
 
   has(name: string): boolean {
     return existsSync(join(this.runs, name));
+  }
+
+  /** Waits until a run has made this file in the folder where runs start. */
+  async appears(name: string): Promise<void> {
+    const watcher = watch(this.folder);
+    try {
+      while (!existsSync(join(this.folder, name))) await once(watcher, 'change');
+    } finally {
+      watcher.close();
+    }
   }
 
   async session(): Promise<Session> {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync, watch, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { bootId, children, processStat } from '../../posix/index.ts';
@@ -272,7 +271,7 @@ test('signals reach the main process of a run that runs, and nobody else', async
     "trap 'echo usr1; exit 5' USR1; echo ready > ready; while :; do sleep 0.01; done",
   );
   await daemon.about('a', 'claimed');
-  await fileAppears(zygote.folder, 'ready');
+  await zygote.appears('ready');
   const ok = async (request: object): Promise<boolean> => {
     const event = await daemon.ask(request);
     return event.event === 'signalled' && event.ok;
@@ -314,7 +313,7 @@ test('a cancel gives its reason, and a second one can only bring the kill forwar
   await using zygote = new ZygoteUnderTest();
   const daemon = await zygote.session();
   daemon.start('a', ['sh', '-c', "trap '' TERM; echo > ready; while :; do sleep 0.01; done"]);
-  await fileAppears(zygote.folder, 'ready');
+  await zygote.appears('ready');
   await daemon.ask({ op: 'cancel', key: 'a', kill_after_ms: 3_600_000, reason: 'replaced' });
   await daemon.ask({ op: 'cancel', key: 'a', kill_after_ms: 50, reason: 'cancel' });
   await daemon.ask({ op: 'cancel', key: 'a', kill_after_ms: 3_600_000, reason: 'cancel' });
@@ -341,7 +340,7 @@ test('what one run leaves behind is killed while another goes on undisturbed', a
   await using zygote = new ZygoteUnderTest();
   const daemon = await zygote.session();
   daemon.start('other', ['sh', '-c', '(setsid sleep 1000 &); echo > ready; sleep 1000; exit 0']);
-  await fileAppears(zygote.folder, 'ready');
+  await zygote.appears('ready');
   await daemon.shell('a', '(setsid sleep 1001 &)');
   const [main] = children(zygote.pid);
   assert.equal(main, ((await daemon.about('other', 'claimed')) as { pid: number }).pid);
@@ -376,7 +375,7 @@ test('a run outlives its zygote, and its run file tells of it', async () => {
   await using zygote = new ZygoteUnderTest();
   const daemon = await zygote.session();
   daemon.start('a', ['sh', '-c', 'echo > ready; sleep 1000; exit 0']);
-  await fileAppears(zygote.folder, 'ready');
+  await zygote.appears('ready');
   const claimed = await daemon.about('a', 'claimed');
   const pid = 'pid' in claimed ? claimed.pid : 0;
   process.kill(zygote.pid, 'SIGKILL');
@@ -498,23 +497,3 @@ test('probe forks a child that leaves nothing', async () => {
   });
   assert.deepEqual(readdirSync(zygote.runs), []);
 });
-
-/** Waits until a run has made a file. */
-async function fileAppears(folder: string, name: string): Promise<void> {
-  const watcher = watch(folder);
-  try {
-    for (let there = exists(join(folder, name)); !there; there = exists(join(folder, name)))
-      await once(watcher, 'change');
-  } finally {
-    watcher.close();
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    readFileSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}

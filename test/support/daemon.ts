@@ -1,0 +1,179 @@
+// A real rocksyd in a folder of its own, for tests. Started as a user starts it; whatever it leaves is removed.
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import readline from 'node:readline';
+import { type Client, connect } from '../../src/client/index.ts';
+
+const PROGRAM = path.resolve(import.meta.dirname, '../../bin/rocksyd.cjs');
+const USER = process.getuid?.() === 0 ? 'www-data' : os.userInfo().username;
+
+export interface DaemonOptions {
+  /** YAML below `pools:`, two spaces in; `user` is added to each pool by `{user}`. */
+  readonly pools: string;
+  /** More YAML at the top level. */
+  readonly more?: string;
+  /** Name of a file in the folder → its text. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What `{user}` in a pool's YAML stands for. */
+const USER_KEY = `user: ${USER}`;
+
+export class TestDaemon {
+  readonly folder: string;
+  readonly state: string;
+  readonly socket: string;
+  readonly #env: Readonly<Record<string, string>>;
+  /** Everything that it has printed, line by line. */
+  readonly output: string[] = [];
+  #keeper: ChildProcess | null = null;
+  readonly #clients: Client[] = [];
+
+  private constructor(folder: string, env: Readonly<Record<string, string>>) {
+    this.folder = folder;
+    this.state = path.join(folder, 'var');
+    this.socket = path.join(this.state, 'rocksyd.sock');
+    this.#env = env;
+  }
+
+  /** Writes configuration and files, starts the daemon and waits until it listens. */
+  static async start(options: DaemonOptions): Promise<TestDaemon> {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rocksy-'));
+    fs.chmodSync(folder, 0o755);
+    const daemon = new TestDaemon(folder, options.env ?? {});
+    for (const [name, text] of Object.entries(options.files ?? {})) daemon.write(name, text);
+    const yaml = `listen: [unix:./var/rocksyd.sock]\nstate: ./var\n${options.more ?? ''}\npools:\n${options.pools}\n`;
+    daemon.write('rocksyd.yaml', yaml.replaceAll('{user}', USER_KEY));
+    await daemon.start();
+    await daemon.settled();
+    return daemon;
+  }
+
+  write(name: string, text: string): void {
+    const file = path.join(this.folder, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, text);
+  }
+
+  /** Starts it (again) and waits until it listens. Rejects when it ends before that. */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const keeper = spawn(PROGRAM, ['--config', path.join(this.folder, 'rocksyd.yaml')], {
+      env: { ...process.env, ...this.#env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: this.folder,
+    });
+    this.#keeper = keeper;
+    readline.createInterface({ input: keeper.stderr }).on('line', (line) => this.output.push(line));
+    const lines = readline.createInterface({ input: keeper.stdout });
+    await new Promise<void>((resolve, reject) => {
+      lines.on('line', (line) => {
+        this.output.push(line);
+        if (line.startsWith('listening on ')) resolve();
+      });
+      keeper.once('exit', (code, signal) => {
+        reject(new Error(`rocksyd ended (${code ?? signal}) before it listened:\n${this.output.join('\n')}`));
+      });
+    });
+  }
+
+  /** Resolves when no pool is starting any more. */
+  async settled(): Promise<void> {
+    await using client = await connect(`unix:${this.socket}`);
+    await until('the pools have started', async () =>
+      (await client.pools()).every(({ state }) => state !== 'starting'),
+    );
+  }
+
+  get keeperPid(): number {
+    const pid = this.#keeper?.pid;
+    if (pid === undefined) throw new Error('rocksyd does not run');
+    return pid;
+  }
+
+  async workerPid(): Promise<number> {
+    await using client = await this.connect();
+    return (await client.stats()).worker_pid;
+  }
+
+  async connect(): Promise<Client> {
+    const client = await connect(`unix:${this.socket}`);
+    this.#clients.push(client);
+    return client;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    process.kill(this.keeperPid, signal);
+  }
+
+  /** Resolves with the exit code of the keeper, or the signal that it died of. */
+  async exited(): Promise<number | NodeJS.Signals | null> {
+    const keeper = this.#keeper;
+    if (keeper === null) return null;
+    if (keeper.exitCode !== null || keeper.signalCode !== null) return keeper.exitCode ?? keeper.signalCode;
+    return await new Promise((resolve) => keeper.once('exit', (code, signal) => resolve(code ?? signal)));
+  }
+
+  /** SIGKILL for the keeper, and so for the worker; runs and zygotes live on. */
+  async killAll(): Promise<void> {
+    this.kill('SIGKILL');
+    await this.exited();
+  }
+
+  async stop(): Promise<number | NodeJS.Signals | null> {
+    this.kill('SIGTERM');
+    return await this.exited();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.close();
+    const keeper = this.#keeper;
+    if (keeper !== null && keeper.exitCode === null && keeper.signalCode === null) await this.stop();
+    killEverythingOf(this.folder);
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Zygotes and runs that a test left behind: known by the folder in their environment. */
+function killEverythingOf(folder: string): void {
+  for (const pid of processesOf(folder)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
+/** Processes whose environment or command line mentions a text. */
+export function processesOf(text: string): number[] {
+  return fs.readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) return [];
+    return mentions(pid, text) ? [pid] : [];
+  });
+}
+
+function mentions(pid: number, text: string): boolean {
+  return ['environ', 'cmdline'].some((file) => {
+    try {
+      return fs.readFileSync(`/proc/${pid}/${file}`).includes(text);
+    } catch {
+      // It has ended meanwhile.
+      return false;
+    }
+  });
+}
+
+/** Waits until a condition holds that no event tells of; looks every few milliseconds, gives up after 20 s. */
+export async function until<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T>> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const value = await look();
+    if (value) return value as NonNullable<T>;
+    if (Date.now() > deadline) throw new Error(`waited 20 s in vain: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
