@@ -13,6 +13,8 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 }
 
 const { existsSync } = require('node:fs');
+const { enableCompileCache } = require('node:module');
+const { homedir } = require('node:os');
 const { join } = require('node:path');
 const { pathToFileURL } = require('node:url');
 
@@ -22,6 +24,9 @@ function entry() {
   const published = existsSync(join(root, 'dist')) && !existsSync(join(root, 'src'));
   return published ? join(root, 'dist/cli/rocksy.js') : join(root, 'src/cli/rocksy.ts');
 }
+
+// Compiled code is kept for the next start, in a folder that nobody else can write to (Node's default is in /tmp).
+enableCompileCache(join(homedir(), '.cache', 'rocksy'));
 
 import(pathToFileURL(entry()).href)
   .then((module) => module.main(process.argv.slice(2)))

@@ -51,6 +51,12 @@ export function generationsOf(pool: PoolView): string {
     .join(', ');
 }
 
+/** Why a pool does not serve, without its name, which stands beside it already. */
+export function problemOf({ name, problem }: PoolView): string {
+  const prefix = `pool ${name}: `;
+  return harmless(problem?.startsWith(prefix) ? problem.slice(prefix.length) : (problem ?? ''));
+}
+
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;

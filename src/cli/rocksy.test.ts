@@ -24,7 +24,10 @@ test('every command has help with examples', async () => {
   for (const command of visible) {
     const help: string[] = [];
     command.configureOutput({ writeOut: (text) => void help.push(text) }).outputHelp();
-    assert.match(help.join(''), new RegExp(`^Usage: rocksy ${command.name()}[^]*--json[^]*Examples:\n  \\$ `));
+    assert.match(
+      help.join(''),
+      new RegExp(`^Usage: rocksy ${command.name()}[^]*--json[^]*Examples:\n  \\$ `),
+    );
   }
 });
 

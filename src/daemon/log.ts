@@ -8,7 +8,10 @@ const MAX_WAITING_BYTES = 1 << 20;
 export function createLog(level: string, name: string): Logger {
   const options = { level, base: { pid: process.pid, name }, timestamp: pino.stdTimeFunctions.isoTime };
   if (process.stderr.isTTY) {
-    return pino(options, pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }));
+    return pino(
+      options,
+      pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }),
+    );
   }
   return pino(options, pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES }));
 }

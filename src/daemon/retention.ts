@@ -1,11 +1,11 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from 'pino';
+import type { RunFile } from '../wire/index.ts';
 import type { Retention } from './config/index.ts';
 import type { Journal } from './journal/index.ts';
-import { removeNotes } from './logs/index.ts';
+import { type LogTimes, removeNotes } from './logs/index.ts';
 import type { Pools } from './pools/index.ts';
-import type { RunFile } from '../wire/index.ts';
 
 const EVERY_MS = 60_000;
 
@@ -15,11 +15,22 @@ export interface RunFolder {
 }
 
 /** Removes what a run left on disk. @param log base name of its log; null where others still write to it */
-export async function removeFiles(folder: RunFolder, file: RunFile, log: string | null): Promise<void> {
+export async function removeFiles(
+  folder: RunFolder,
+  file: RunFile,
+  log: string | null,
+  times: LogTimes,
+): Promise<void> {
   await fs.rm(path.join(folder.runs, `${file}.run`), { force: true });
   if (log === null) return;
   await fs.rm(path.join(folder.runs, log), { force: true });
-  await removeNotes(path.join(folder.notes, log.slice(0, -'.log'.length)));
+  await forgetNotes(path.join(folder.notes, log.slice(0, -'.log'.length)), times);
+}
+
+/** What still waits in memory to be noted would come back after the files are gone. */
+async function forgetNotes(notes: string, times: LogTimes): Promise<void> {
+  await times.close(notes);
+  await removeNotes(notes);
 }
 
 interface LogOnDisk {
@@ -29,27 +40,39 @@ interface LogOnDisk {
   readonly changedMs: number;
 }
 
+export interface RetentionOptions {
+  readonly policy: Retention;
+  readonly journal: Journal;
+  readonly pools: Pools;
+  readonly times: LogTimes;
+  /** Base names of logs that runs in progress write to. */
+  readonly inUse: () => ReadonlySet<string>;
+  readonly log: Logger;
+}
+
 /** Lets runs and logs go by age and size, once a minute. Runs that have not ended are never touched. */
 export class RetentionSweep {
   readonly #policy: Retention;
   readonly #journal: Journal;
   readonly #pools: Pools;
+  readonly #times: LogTimes;
   readonly #inUse: () => ReadonlySet<string>;
-  readonly #log: Logger;
   readonly #timer: NodeJS.Timeout;
   #sweeping: Promise<void> = Promise.resolve();
 
-  /** @param inUse base names of logs that runs in progress write to */
-  constructor(policy: Retention, journal: Journal, pools: Pools, inUse: () => ReadonlySet<string>, log: Logger) {
-    this.#policy = policy;
-    this.#journal = journal;
-    this.#pools = pools;
-    this.#inUse = inUse;
-    this.#log = log;
+  constructor(options: RetentionOptions) {
+    const { log } = options;
+    this.#policy = options.policy;
+    this.#journal = options.journal;
+    this.#pools = options.pools;
+    this.#times = options.times;
+    this.#inUse = options.inUse;
     this.#timer = setInterval(() => {
       this.#sweeping = this.#sweeping
         .then(() => this.sweep(Date.now()))
-        .catch((error: unknown) => this.#log.error({ err: error }, 'old runs could not be removed; trying again in a minute'));
+        .catch((error: unknown) =>
+          log.error({ err: error }, 'old runs could not be removed; trying again in a minute'),
+        );
     }, EVERY_MS).unref();
   }
 
@@ -61,7 +84,7 @@ export class RetentionSweep {
     });
     for (const { pool, file, log } of removed) {
       const folder = this.#pools.find(pool)?.folder;
-      if (folder !== undefined) await removeFiles(folder, file as RunFile, log);
+      if (folder !== undefined) await removeFiles(folder, file as RunFile, log, this.#times);
     }
     await this.#removeLogs(nowMs);
   }
@@ -78,7 +101,7 @@ export class RetentionSweep {
       if (inUse.has(path.basename(log.path))) continue;
       bytes -= log.bytes;
       await fs.rm(log.path, { force: true });
-      await removeNotes(log.notes);
+      await forgetNotes(log.notes, this.#times);
     }
   }
 

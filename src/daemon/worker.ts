@@ -58,7 +58,14 @@ export class Worker {
     this.#pools = new Pools(config, log, () => journal.nextSession(), this.#runs);
     const logTimes = new LogTimes();
     this.#growth = this.#watchGrowth(logTimes);
-    this.#retention = new RetentionSweep(config.retention, journal, this.#pools, () => this.#logsInUse(), log);
+    this.#retention = new RetentionSweep({
+      policy: config.retention,
+      journal,
+      pools: this.#pools,
+      times: logTimes,
+      inUse: () => this.#logsInUse(),
+      log,
+    });
     const daemon: Daemon = {
       config,
       version,
@@ -91,7 +98,8 @@ export class Worker {
     this.#growth.start();
     for (const listen of this.#config.listen) {
       const fd = this.#keeper.listeners.get(listen.name);
-      if (fd === undefined) throw new Error(`the keeper has no listener ${listen.name}: rocksyd has to be started anew`);
+      if (fd === undefined)
+        throw new Error(`the keeper has no listener ${listen.name}: rocksyd has to be started anew`);
       await this.#listeners.add(listen, fd);
     }
     this.#keeper.ready();
@@ -100,7 +108,12 @@ export class Worker {
 
   #orphan({ id, pid, startTime, code, signal, cpuUserMs, cpuSystemMs, maxRssBytes }: Orphan): void {
     const usage = { cpuUserMs, cpuSystemMs, maxRssBytes };
-    this.#runs.orphans.reaped({ id, pid, startTime: startTime ?? 0, exit: { code, signal, reason: null, usage } });
+    this.#runs.orphans.reaped({
+      id,
+      pid,
+      startTime: startTime ?? 0,
+      exit: { code, signal, reason: null, usage },
+    });
   }
 
   #signal(signal: KeeperSignal): void {

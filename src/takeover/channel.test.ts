@@ -2,18 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectToKeeper, isUnderKeeper } from './index.ts';
 import { envelope, parseManifest, parseToKeeper, parseToWorker } from './messages.ts';
-import { Orphans } from './orphans.ts';
-
-const end = {
-  pid: 1,
-  startTime: 2,
-  code: 0,
-  signal: null,
-  cpuUserMs: 0,
-  cpuSystemMs: 0,
-  maxRssBytes: 0,
-  endedMs: 0,
-};
 
 test('a program without a keeper is told so', () => {
   assert.equal(isUnderKeeper(), false);
@@ -47,16 +35,4 @@ test('messages go through, and what is none is refused', () => {
     assert.equal(parseToKeeper(value).ok, false);
   }
   assert.equal(parseToWorker({ v: 1, t: 'signal', signal: 'SIGKILL' }).ok, false);
-});
-
-test('orphans are kept until acknowledged, and the oldest goes when there are too many', () => {
-  const orphans = new Orphans(2);
-  assert.deepEqual(orphans.add(end), { added: { id: 1, ...end }, dropped: null });
-  orphans.add(end);
-  assert.equal(orphans.add(end).dropped?.id, 1);
-  orphans.acknowledge([1, 3]);
-  assert.deepEqual(
-    orphans.unacknowledged.map(({ id }) => id),
-    [2],
-  );
 });

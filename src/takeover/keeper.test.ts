@@ -184,46 +184,6 @@ test('an address that somebody else serves, or that is no socket, is left alone'
   assert.equal(readFileSync(folder.socket, 'utf8'), 'precious');
 });
 
-test('statuses of orphans survive a crash of the worker until they are acknowledged', async () => {
-  using folder = new Folder();
-  const behaviour = join(folder.path, 'behaviour');
-  const entry = join(folder.path, 'entry.mjs'); // reads how to behave at every start
-  const source = `import { readFileSync } from 'node:fs'; process.argv[2] = readFileSync(${JSON.stringify(behaviour)}, 'utf8');`;
-  writeFileSync(entry, `${source} await import(${JSON.stringify(workerEntry)});`);
-  writeFileSync(behaviour, 'echo');
-  await using keeper = new RunningKeeper(folder.options('', { entry }));
-  const first = await keeper.event('ready');
-  const pid = Number(await ask(folder.socket, 'orphan\n'));
-  const started = startTime(pid);
-  kill9(first.pid); // the grandchild ends with it
-
-  const second = await keeper.event('ready');
-  const { orphan } = await keeper.event('orphan');
-  assert.deepEqual([orphan?.id, orphan?.pid, orphan?.startTime, orphan?.code], [1, pid, started, 7]);
-  writeFileSync(behaviour, 'acknowledge');
-  kill9(second.pid);
-
-  const third = await keeper.event('ready');
-  assert.deepEqual((await keeper.event('orphan')).orphan, orphan, 'told again, the same');
-  const nextPid = Number(await ask(folder.socket, 'orphan\n'));
-  kill9(third.pid);
-
-  await keeper.event('ready');
-  const fresh = (await keeper.event('orphan')).orphan;
-  assert.deepEqual([fresh?.id, fresh?.pid], [2, nextPid], 'the first is forgotten');
-});
-
-test('orphans that end in the very moment of their worker are each told once', async () => {
-  using folder = new Folder();
-  await using keeper = new RunningKeeper(folder.options('acknowledge'));
-  const worker = await keeper.event('ready');
-  const pids = await Promise.all(Array.from({ length: 100 }, () => ask(folder.socket, 'orphan\n')));
-  kill9(worker.pid);
-  const told = new Set<number>();
-  for (let i = 0; i < pids.length; i++) told.add((await keeper.event('orphan')).orphan?.pid ?? 0);
-  assert.deepEqual(told, new Set(pids.map(Number)));
-});
-
 test('an entry behind a symlink is resolved at every start', async () => {
   using folder = new Folder();
   const current = join(folder.path, 'current');

@@ -43,6 +43,8 @@ export type RunEventName = 'queued' | 'started' | 'exited' | 'progress' | 'log';
 export interface PoolView {
   readonly name: string;
   readonly runtime: string;
+  /** Whether runs that name no pool go here. */
+  readonly default: boolean;
   readonly state: 'starting' | 'serving' | 'unavailable' | 'draining';
   /** Why the pool does not serve, or why the newest generation did not come up. */
   readonly problem: string | null;

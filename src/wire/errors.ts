@@ -36,7 +36,11 @@ export class RocksyError extends Error {
   /** What the failed thing printed, for `bootstrap_failed`. */
   readonly output: string | undefined;
 
-  constructor(code: ErrorCode, message: string, more: { hint?: string; output?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    more: { hint?: string; output?: string; cause?: unknown } = {},
+  ) {
     super(message, more.cause === undefined ? undefined : { cause: more.cause });
     this.code = code;
     this.hint = more.hint;

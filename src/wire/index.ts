@@ -16,7 +16,14 @@ export {
 } from './answers.ts';
 export { ERROR_CODES, type ErrorCode, RocksyError } from './errors.ts';
 export { type Framed, LineFramer } from './frame.ts';
-export { type JsonValue, jsonDepth, MAX_JSON_DEPTH, numberText, parseObject, type RawNumber } from './json.ts';
+export {
+  type JsonValue,
+  jsonDepth,
+  MAX_JSON_DEPTH,
+  numberText,
+  parseObject,
+  type RawNumber,
+} from './json.ts';
 export { fileOfKey, parseKey, type RunFile, type RunKey } from './key.ts';
 export {
   ORIGINAL_REQUESTS,

@@ -30,7 +30,8 @@ declare global {
 }
 
 function keepSource(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== 'number' || context?.source === undefined || context.source === String(value)) return value;
+  if (typeof value !== 'number' || context?.source === undefined || context.source === String(value))
+    return value;
   return JSON.rawJSON(context.source);
 }
 

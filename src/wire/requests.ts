@@ -1,5 +1,5 @@
 import Type, { type Static, type TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Compile, type Validator } from 'typebox/compile';
 import { RocksyError } from './errors.ts';
 import { type JsonValue, numberText, parseObject, type RawNumber } from './json.ts';
 import { parseKey, type RunKey } from './key.ts';
@@ -85,7 +85,17 @@ export type RequestName = keyof typeof FIELDS;
 type FieldsOf<N extends RequestName> = Static<ReturnType<typeof Type.Object<(typeof FIELDS)[N]>>>;
 
 /** Requests that are about one run: they carry its key. */
-const ABOUT_A_RUN = ['run', 'check', 'free', 'terminate', 'status', 'wait', 'signal', 'cancel', 'logs'] as const;
+const ABOUT_A_RUN = [
+  'run',
+  'check',
+  'free',
+  'terminate',
+  'status',
+  'wait',
+  'signal',
+  'cancel',
+  'logs',
+] as const;
 export type RunRequestName = (typeof ABOUT_A_RUN)[number];
 
 type RequestOf<N extends RequestName> = FieldsOf<N> & { readonly name: N } & (N extends RunRequestName
@@ -99,9 +109,20 @@ export type RequestNamed<N extends RequestName> = Extract<Request, { name: N }>;
 /** The client's own name for a request, echoed as it was written. */
 export type RequestId = string | number | RawNumber;
 
-const VALIDATORS = new Map(
-  Object.entries(FIELDS).map(([name, fields]) => [name, Compile(Type.Object(fields))] as const),
-);
+/** Compiled when the first request of its kind comes: clients share this file and never need them. */
+const validators = new Map<RequestName, Validator>();
+
+function validatorOf(name: RequestName): Validator {
+  const known = validators.get(name);
+  if (known !== undefined) return known;
+  const validator = Compile(Type.Object(FIELDS[name]));
+  validators.set(name, validator);
+  return validator;
+}
+
+function isRequestName(name: string): name is RequestName {
+  return Object.hasOwn(FIELDS, name);
+}
 
 /** The seven requests of the original protocol. */
 export const ORIGINAL_REQUESTS: ReadonlySet<string> = new Set([
@@ -153,10 +174,11 @@ function requestId(value: JsonValue | undefined): RequestId | undefined {
 
 /** Checks the fields of a request. Throws `unknown_request`, `hash_not_numeric` or `invalid_request`. */
 export function parseRequest(raw: RawRequest): Request {
-  const validator = VALIDATORS.get(raw.name);
-  if (validator === undefined) throw new RocksyError('unknown_request', `There is no request '${raw.name}'`);
+  if (!isRequestName(raw.name)) throw new RocksyError('unknown_request', `There is no request '${raw.name}'`);
+  const validator = validatorOf(raw.name);
   const fields = plainNumbers(raw.fields);
-  if (!validator.Check(fields)) throw new RocksyError('invalid_request', firstProblem(validator.Errors(fields)));
+  if (!validator.Check(fields))
+    throw new RocksyError('invalid_request', firstProblem(validator.Errors(fields)));
   if (raw.name === 'run' && (fields['class'] === undefined) === (fields['argv'] === undefined)) {
     throw new RocksyError('invalid_request', 'run: expected either class or argv');
   }
@@ -190,9 +212,12 @@ function firstProblem(problems: readonly Problem[]): string {
   const place = first.instancePath.slice(1).replaceAll('/', '.');
   const same = problems.filter((problem) => problem.instancePath === first.instancePath);
   const allowed = same.flatMap((problem) =>
-    problem.keyword === 'const' && 'allowedValue' in problem.params ? [String(problem.params.allowedValue)] : [],
+    problem.keyword === 'const' && 'allowedValue' in problem.params
+      ? [String(problem.params.allowedValue)]
+      : [],
   );
-  const expected = allowed.length > 0 ? `must be one of ${allowed.join(', ')}` : (same.at(-1)?.message ?? first.message);
+  const expected =
+    allowed.length > 0 ? `must be one of ${allowed.join(', ')}` : (same.at(-1)?.message ?? first.message);
   return `${place}: ${expected}`;
 }
 
@@ -205,7 +230,10 @@ function runName(fields: RawRequest['fields']): { key: RunKey; byHash: boolean }
   if (named !== undefined) {
     const key = typeof named === 'string' ? parseKey(named) : null;
     if (key === null) {
-      throw new RocksyError('invalid_request', 'key: expected a string of 1 to 255 bytes without control characters');
+      throw new RocksyError(
+        'invalid_request',
+        'key: expected a string of 1 to 255 bytes without control characters',
+      );
     }
     return { key, byHash: false };
   }

@@ -49,7 +49,9 @@ after(() => rm(temporary, { recursive: true, force: true }));
 
 test('the tarball has compiled code and no TypeScript, tests or fixtures', () => {
   assert.deepEqual(
-    packed.filter((path) => /(?<!\.d)\.ts$|\.test\.|(^|\/)(test|fixtures)\/|contract-suite|under-test/.test(path)),
+    packed.filter((path) =>
+      /(?<!\.d)\.ts$|\.test\.|(^|\/)(test|fixtures)\/|contract-suite|under-test/.test(path),
+    ),
     [],
   );
   for (const path of [

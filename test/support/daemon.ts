@@ -95,7 +95,7 @@ export class TestDaemon {
 
   async workerPid(): Promise<number> {
     await using client = await this.connect();
-    return (await client.stats()).worker_pid;
+    return Number((await client.stats())['worker_pid']);
   }
 
   async connect(): Promise<Client> {

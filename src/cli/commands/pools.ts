@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { PoolView } from '../../client/index.ts';
 import { type Context, subcommand, withContext } from '../context.ts';
-import { generationsOf } from '../describe.ts';
+import { generationsOf, problemOf } from '../describe.ts';
 import { table } from '../table.ts';
 import { harmless, type Style, type Terminal } from '../terminal.ts';
 
@@ -30,7 +30,7 @@ function tableOf(all: readonly PoolView[], terminal: Terminal): string {
     generationsOf(pool),
     `${pool.running}/${pool.max_running}`,
     String(pool.queued),
-    harmless(pool.problem ?? ''),
+    problemOf(pool),
   ]);
   return table(['POOL', 'RUNTIME', 'STATE', 'GENERATION', 'RUNNING', 'QUEUED', 'PROBLEM'], rows);
 }

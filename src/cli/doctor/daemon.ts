@@ -1,4 +1,5 @@
 import { type Client, ConnectionError, RocksyError } from '../../client/index.ts';
+import { problemOf } from '../describe.ts';
 import type { Finding } from './finding.ts';
 
 /** Whether a daemon answers, where it listens, and whether its pools serve. */
@@ -26,12 +27,14 @@ async function listeners(client: Client): Promise<Finding[]> {
   return [{ verdict: 'ok', name: 'listeners', detail: all.map(String).join(', ') }];
 }
 
+/** A pool that serves may still have a problem: its newest generation did not come up. */
 async function pools(client: Client): Promise<Finding[]> {
   return (await client.pools()).map((pool) => {
     const name = `pool ${pool.name}`;
-    if (pool.state !== 'unavailable')
-      return { verdict: 'ok', name, detail: `${pool.runtime}, ${pool.state}` };
-    const detail = pool.problem ?? 'does not serve';
-    return { verdict: 'warn', name, detail, remedy: `mend its bootstrap, then rocksy reload ${pool.name}` };
+    const problem = problemOf(pool);
+    const state = `${pool.runtime}, ${pool.state}`;
+    if (pool.state !== 'unavailable' && problem === '') return { verdict: 'ok', name, detail: state };
+    const remedy = `mend its bootstrap, then rocksy reload ${pool.name}`;
+    return { verdict: 'warn', name, detail: problem === '' ? state : `${state}: ${problem}`, remedy };
   });
 }

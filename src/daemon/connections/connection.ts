@@ -56,7 +56,13 @@ export class Connection {
   readonly #closing = new AbortController();
   readonly #drained = new Set<() => void>();
 
-  constructor(options: { name: string; role: Role | null; limits: Limits; transport: Transport; answer: Answerer }) {
+  constructor(options: {
+    name: string;
+    role: Role | null;
+    limits: Limits;
+    transport: Transport;
+    answer: Answerer;
+  }) {
     this.name = options.name;
     this.role = options.role;
     this.#transport = options.transport;
@@ -124,7 +130,12 @@ export class Connection {
 
   #work(): void {
     let taken = 0;
-    while (taken < this.#backlog.length && !this.#crowded && this.#state !== 'closed' && this.#state !== 'ending') {
+    while (
+      taken < this.#backlog.length &&
+      !this.#crowded &&
+      this.#state !== 'closed' &&
+      this.#state !== 'ending'
+    ) {
       const line = this.#backlog[taken++];
       if (line !== undefined) this.#take(line);
     }
@@ -146,7 +157,9 @@ export class Connection {
     if (this.#first) {
       this.#first = false;
       if (HTTP.test(line.subarray(0, 4096).toString('latin1'))) {
-        return this.#fail(new RocksyError('http', 'This is not an HTTP server', { hint: 'see docs/wire.md' }));
+        return this.#fail(
+          new RocksyError('http', 'This is not an HTTP server', { hint: 'see docs/wire.md' }),
+        );
       }
     }
     this.#inProgress++;
@@ -160,7 +173,8 @@ export class Connection {
 
   async #inTurn(): Promise<void> {
     this.#orderedBusy = true;
-    for (let next = this.#ordered.shift(); next !== undefined; next = this.#ordered.shift()) await this.#respond(next);
+    for (let next = this.#ordered.shift(); next !== undefined; next = this.#ordered.shift())
+      await this.#respond(next);
     this.#orderedBusy = false;
   }
 

@@ -12,6 +12,8 @@ export interface ListenersOptions {
   readonly log: Logger;
 }
 
+/** As the keeper has it; Node would set its own 511. */
+const BACKLOG = 4_096;
 /** How long a client that was told goodbye may take to read it. */
 const LINGER_MS = 5_000;
 
@@ -32,13 +34,17 @@ export class Listeners {
 
   /** Accepts on a listening socket that the keeper holds. */
   async add(listen: Listen, fd: number): Promise<void> {
-    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(listen, socket));
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#accept(listen, socket),
+    );
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      // listen({fd}) calls listen(2) again, which would set Node's own backlog of 511 on the keeper's socket.
-      server.listen({ fd, backlog: 4096 }, resolve);
+      // Node calls listen(2) again, and takes a backlog for a descriptor only in this place.
+      server.listen({ fd }, BACKLOG, resolve);
     });
-    server.on('error', (error) => this.#options.log.error({ err: error, listener: listen.name }, 'accept failed'));
+    server.on('error', (error) =>
+      this.#options.log.error({ err: error, listener: listen.name }, 'accept failed'),
+    );
     this.#servers.push(server);
   }
 
@@ -46,9 +52,14 @@ export class Listeners {
     const { limits, log } = this.#options;
     const name = `${listen.name}#${++this.#accepted}`;
     if (this.#connections.size >= limits.connections) {
-      const error = new RocksyError('too_many_connections', `There are ${limits.connections} connections already`);
+      const error = new RocksyError(
+        'too_many_connections',
+        `There are ${limits.connections} connections already`,
+      );
       socket.on('error', (cause) => log.debug({ connection: name, err: cause }, 'connection error'));
-      socket.end(encodeAnswer(undefined, { ...errorFields(error), error_text: error.message }), () => socket.destroy());
+      socket.end(encodeAnswer(undefined, { ...errorFields(error), error_text: error.message }), () =>
+        socket.destroy(),
+      );
       return;
     }
     const connection = new Connection({
@@ -89,7 +100,9 @@ export class Listeners {
     const timer = setTimeout(() => {
       for (const socket of sockets) socket.destroy();
     }, LINGER_MS);
-    await Promise.all(sockets.map((socket) => socket.closed || new Promise((resolve) => socket.once('close', resolve))));
+    await Promise.all(
+      sockets.map((socket) => socket.closed || new Promise((resolve) => socket.once('close', resolve))),
+    );
     clearTimeout(timer);
   }
 }

@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { parseObject, type RocksyError } from '../../wire/index.ts';
 import type { Run } from '../runs/index.ts';
+import { aRun, emptyFolder, ended, inPhase, keyOf, openJournal, RUNNING, until } from './fixtures/testing.ts';
 import { TOMBSTONE_MS } from './index.ts';
-import { aRun, emptyFolder, ended, inPhase, keyOf, openJournal, RUNNING, until } from './testing.ts';
 
 test('an accepted run is read as soon as accept has resolved, and never overwritten', async (t) => {
   const journal = await openJournal(t);

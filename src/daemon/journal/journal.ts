@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { RocksyError, type RunKey } from '../../wire/index.ts';
+import { jsonDepth, MAX_JSON_DEPTH, RocksyError, type RunKey } from '../../wire/index.ts';
 import type { Run } from '../runs/index.ts';
 import type { Accepted, Removed } from './messages.ts';
 import { type Counts, type ListFilter, Reader, type RunPage } from './reader.ts';
@@ -66,12 +66,16 @@ export class Journal implements AsyncDisposable {
 
   /**
    * Takes a run down unless its key is known; what is known is never overwritten. `freed`: it was freed with a tombstone
-   * less than 30 days ago. A key that UTF-8 can't hold (a lone surrogate) is refused as `invalid_request`.
+   * less than 30 days ago. `invalid_request`: it could not be read back (a lone surrogate in the key, JSON too deep).
    */
   async accept(run: Run): Promise<Accepted> {
-    if (!run.identity.key.isWellFormed())
+    if (!run.identity.key.isWellFormed()) {
       throw new RocksyError('invalid_request', 'key: is not valid Unicode');
+    }
     const columns = columnsOfRun(run);
+    if (jsonDepth(columns.spec) > MAX_JSON_DEPTH) {
+      throw new RocksyError('invalid_request', `The run's JSON nests deeper than ${MAX_JSON_DEPTH}`);
+    }
     const bytes = columns.spec.length + (columns.stdin?.length ?? 0);
     const tombstonesSinceMs = this.#now() - TOMBSTONE_MS;
     return this.#turns.submit({ op: 'accept', run: columns, tombstonesSinceMs }, { bytes });

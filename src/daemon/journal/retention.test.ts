@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { aRun, ended, keyOf, openJournal, RUNNING } from './fixtures/testing.ts';
 import type { Journal } from './index.ts';
-import { aRun, ended, keyOf, openJournal, RUNNING } from './testing.ts';
 
 async function endedRuns(journal: Journal, count: number): Promise<void> {
   const numbers = Array.from({ length: count }, (_, i) => i);

@@ -73,13 +73,12 @@ function run(port: NonNullable<typeof parentPort>, { path, idleMs }: ThreadData)
     say({ type: 'refused', failure: failureOf(error, path) });
     return;
   }
-  // One timer, begun anew by every turn. Only who has written tidies: a successor that still watches keeps its hands off.
-  const idle = setTimeout(tidy, idleMs).unref();
-  clearTimeout(idle);
+  // Begun anew by every turn. Only who has written tidies: a successor that still watches keeps its hands off.
+  let idle: NodeJS.Timeout | null = null;
 
   function tidy(): void {
     try {
-      if (shrink(db)) idle.refresh();
+      if (shrink(db)) idle?.refresh();
       else db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch {
       // Nothing is lost by it: SQLite checkpoints by itself every 1,000 pages, and the next idle time tries again.
@@ -88,13 +87,13 @@ function run(port: NonNullable<typeof parentPort>, { path, idleMs }: ThreadData)
 
   port.on('message', (message: ToThread) => {
     if (message.type === 'close') {
-      clearTimeout(idle);
+      if (idle !== null) clearTimeout(idle);
       db.close();
       port.close();
       return;
     }
     say(writer.turn(message.ops));
-    idle.refresh();
+    idle = idle?.refresh() ?? setTimeout(tidy, idleMs).unref();
   });
   say({ type: 'open' });
 }

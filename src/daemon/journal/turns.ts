@@ -207,7 +207,7 @@ export class Turns {
     const failure: Failure = {
       code: 'state_unwritable',
       message: `${this.#path}: the journal's thread is gone (${reason})`,
-      hint: 'rocksyd must be started again; runs go on meanwhile',
+      hint: 'the worker of rocksyd must be started again; runs go on meanwhile',
     };
     const error = errorOf(failure);
     this.#state = { state: 'dead', error };

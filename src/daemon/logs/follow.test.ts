@@ -77,6 +77,13 @@ test('another follower goes on where one stopped', FAST, async (t) => {
   assert.equal(await text(second), 'two\n');
 });
 
+test('an offset of the time index inside a character moves to the next one', FAST, async (t) => {
+  const log = logFixture(t);
+  log.append('€uro');
+  using follower = new LogFollower(log, { offset: 1, start: 'character' });
+  assert.equal(await text(follower), 'uro');
+});
+
 test('closing ends a call that waits', FAST, async (t) => {
   const follower = new LogFollower(logFixture(t), { offset: 0 });
   const waiting = text(follower);

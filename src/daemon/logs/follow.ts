@@ -9,6 +9,8 @@ import { MAX_CHUNK_BYTES, readRange } from './tail.ts';
 export interface FollowOptions {
   /** Where to begin: bytes from the start, or negative from the end. */
   readonly offset: number;
+  /** What an offset inside a character means: `exact` when absent, `character` for one that LogTimes gave. */
+  readonly start?: 'exact' | 'character';
   readonly mask?: Mask;
   /** Of one chunk, at most. */
   readonly chunkBytes?: number;
@@ -30,6 +32,8 @@ export class LogFollower {
   readonly #mask: Mask;
   readonly #chunkBytes: number;
   #offset: number;
+  /** Of the first chunk; what follows begins where one has ended. */
+  #start: 'exact' | 'character';
   #state: 'growing' | 'finished' | 'closed' = 'growing';
   /** Something happened since the log was last looked at. */
   #stirred = false;
@@ -40,6 +44,7 @@ export class LogFollower {
   constructor(log: LogFile, options: FollowOptions) {
     this.#log = log;
     this.#offset = options.offset;
+    this.#start = options.start ?? 'exact';
     this.#mask = options.mask ?? NO_MASK;
     this.#chunkBytes = options.chunkBytes ?? MAX_CHUNK_BYTES;
   }
@@ -93,11 +98,14 @@ export class LogFollower {
       const ends = this.#state === 'growing' ? 'growing' : 'final';
       if (ends === 'growing') await this.#watch();
       if (this.#state === 'closed') return 'end';
-      const range = { offset: this.#offset, length: this.#chunkBytes, ends } as const;
+      const range = { offset: this.#offset, length: this.#chunkBytes, start: this.#start, ends } as const;
       const chunk = await readRange(this.#log, range, this.#mask);
       const advanced = chunk.next > chunk.offset;
       // A negative offset counts from an end that moves: it is settled by the first look at a log that has something.
-      if (advanced || (this.#offset < 0 && chunk.size > 0)) this.#offset = chunk.next;
+      if (advanced || (this.#offset < 0 && chunk.size > 0)) {
+        this.#offset = chunk.next;
+        this.#start = 'exact';
+      }
       if (chunk.data.length > 0) return chunk;
       if (!advanced && ends === 'final') {
         this.close();

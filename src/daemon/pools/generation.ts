@@ -78,7 +78,8 @@ export class Generation {
       ]);
       this.#check(options, hello, allow);
       const probe = await this.#client?.probe();
-      if (probe?.ok !== true) throw new Error(`the probe child failed: ${probe?.message ?? 'the session ended'}`);
+      if (probe?.ok !== true)
+        throw new Error(`the probe child failed: ${probe?.message ?? 'the session ended'}`);
     } catch (error) {
       this.#discard(child);
       const output = tail(this.files.bootLog);
@@ -97,7 +98,9 @@ export class Generation {
     const findings = notAllowed(inspect(hello.pid, new Set(hello.descriptors), KNOWN_THREADS), allow);
     if (findings.length === 0) return;
     const names = findings.map((finding) => finding.name).join(', ');
-    throw new Error(`${findings.map((finding) => finding.message).join('; ')} (if it is harmless: allow: [${names}])`);
+    throw new Error(
+      `${findings.map((finding) => finding.message).join('; ')} (if it is harmless: allow: [${names}])`,
+    );
   }
 
   /** The session is made by hand here: one that ends before the generation serves is no news to the pool. */
@@ -210,7 +213,9 @@ function deathOf(child: ChildProcess, signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     const onError = (error: Error): void => reject(error);
     const onExit = (code: number | null, by: string | null): void =>
-      reject(new Error(`the zygote ended ${by === null ? `with code ${code}` : `by ${by}`} before it was ready`));
+      reject(
+        new Error(`the zygote ended ${by === null ? `with code ${code}` : `by ${by}`} before it was ready`),
+      );
     child.once('error', onError);
     child.once('exit', onExit);
     signal.addEventListener('abort', () => child.off('exit', onExit), { once: true });

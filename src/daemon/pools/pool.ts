@@ -1,8 +1,20 @@
 import fs from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { type GenerationView, type PoolView, RocksyError, type RunFile, type RunKey } from '../../wire/index.ts';
-import { type Account, CONTRACT_VERSION, type LaunchOptions, type RunEvent, type StartSpec } from '../../zygote/index.ts';
+import {
+  type GenerationView,
+  type PoolView,
+  RocksyError,
+  type RunFile,
+  type RunKey,
+} from '../../wire/index.ts';
+import {
+  type Account,
+  CONTRACT_VERSION,
+  type LaunchOptions,
+  type RunEvent,
+  type StartSpec,
+} from '../../zygote/index.ts';
 import type { PoolConfig } from '../config/index.ts';
 import { lookUpAccount } from './accounts.ts';
 import { fingerprint, PoolFolder } from './folder.ts';
@@ -135,7 +147,10 @@ export class Pool {
       try {
         await this.#startGeneration();
       } catch (error) {
-        this.#log.error({ err: error, output: error instanceof RocksyError ? error.output : undefined }, 'the pool does not serve');
+        this.#log.error(
+          { err: error, output: error instanceof RocksyError ? error.output : undefined },
+          'the pool does not serve',
+        );
         await wait(delayMs, undefined, { signal: this.#abort.signal, ref: false }).catch(() => undefined);
         delayMs = Math.min(delayMs * 2, RETRY_MAX_MS);
       }
@@ -151,9 +166,13 @@ export class Pool {
     while (this.#starting !== null) await this.#starting.catch(() => undefined);
     const draining = this.#generations.filter((generation) => generation.state === 'draining').length;
     if (draining >= MAX_DRAINING) {
-      throw new RocksyError('pool_unavailable', `${draining} generations of pool ${this.name} are draining already`, {
-        hint: 'wait until their runs have ended, or cancel them',
-      });
+      throw new RocksyError(
+        'pool_unavailable',
+        `${draining} generations of pool ${this.name} are draining already`,
+        {
+          hint: 'wait until their runs have ended, or cancel them',
+        },
+      );
     }
     const generation = await this.#startGeneration();
     this.#draining = false;
@@ -173,7 +192,10 @@ export class Pool {
     const generation = this.#generation(number, startedMs);
     const options = this.#launchOptions(number);
     try {
-      this.folder.writeNote(generation.files, { fingerprint: fingerprint(this.#launchOptions(0)), startedMs });
+      this.folder.writeNote(generation.files, {
+        fingerprint: fingerprint(this.#launchOptions(0)),
+        startedMs,
+      });
       await generation.boot(options, this.config.bootTimeoutMs, this.config.allow);
     } catch (error) {
       this.#problem = (error as Error).message;
@@ -189,7 +211,10 @@ export class Pool {
     generation.state = 'serving';
     this.#generations.push(generation);
     old?.drain();
-    this.#log.info({ generation: number, pid: generation.pid, ms: Date.now() - startedMs }, 'a generation serves');
+    this.#log.info(
+      { generation: number, pid: generation.pid, ms: Date.now() - startedMs },
+      'a generation serves',
+    );
     this.dispatch();
     return generation;
   }
@@ -240,7 +265,10 @@ export class Pool {
       throw new RocksyError('pool_unavailable', `Pool ${this.name} does not serve: ${this.#problem}`);
     }
     if (this.#queue.length > 0 && this.full) {
-      throw new RocksyError('queue_full', `${this.#active.size} runs are going and ${this.#queue.length} are waiting in pool ${this.name}`);
+      throw new RocksyError(
+        'queue_full',
+        `${this.#active.size} runs are going and ${this.#queue.length} are waiting in pool ${this.name}`,
+      );
     }
   }
 
@@ -333,8 +361,13 @@ export class Pool {
     const tooOld = maxAgeMs !== null && Date.now() - serving.startedMs > maxAgeMs;
     const tooBig = maxMemoryBytes !== null && (serving.rssBytes() ?? 0) > maxMemoryBytes;
     if (!tooOld && !tooBig) return;
-    this.#log.info({ generation: serving.number, reason: tooOld ? 'max_age' : 'max_memory' }, 'the zygote is renewed');
-    this.reload().catch((error: unknown) => this.#log.error({ err: error }, 'the zygote could not be renewed'));
+    this.#log.info(
+      { generation: serving.number, reason: tooOld ? 'max_age' : 'max_memory' },
+      'the zygote is renewed',
+    );
+    this.reload().catch((error: unknown) =>
+      this.#log.error({ err: error }, 'the zygote could not be renewed'),
+    );
   }
 
   /** No more starts. Zygotes are told to end when their runs have; or, with `leave`, are left to the next daemon. */
@@ -356,12 +389,18 @@ export class Pool {
     for (const generation of this.#generations) generation.kill();
   }
 
-  view(): PoolView {
+  view(): Omit<PoolView, 'default'> {
     const serving = this.#serving;
     return {
       name: this.name,
       runtime: this.config.runtime,
-      state: this.#draining ? 'draining' : serving !== undefined ? 'serving' : this.#problem !== null ? 'unavailable' : 'starting',
+      state: this.#draining
+        ? 'draining'
+        : serving !== undefined
+          ? 'serving'
+          : this.#problem !== null
+            ? 'unavailable'
+            : 'starting',
       problem: this.#problem,
       queued: this.#queue.length,
       running: this.#active.size,

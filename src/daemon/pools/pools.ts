@@ -38,7 +38,8 @@ export class Pools {
   constructor(config: Config, log: Logger, nextSession: () => Promise<number>, listener: PoolListener) {
     this.#default = config.defaultPool;
     const options = { state: config.state, cwd: config.dir, log, nextSession, listener };
-    for (const pool of config.pools.values()) this.#pools.set(pool.name, new Pool({ ...options, config: pool }));
+    for (const pool of config.pools.values())
+      this.#pools.set(pool.name, new Pool({ ...options, config: pool }));
     for (const name of fs.readdirSync(path.join(config.state, 'pools'))) {
       if (this.#pools.has(name)) continue;
       this.#retired.set(name, new Pool({ ...options, config: { ...RETIRED, name } }));
@@ -85,6 +86,6 @@ export class Pools {
   }
 
   views(): PoolView[] {
-    return this.configured.map((pool) => pool.view());
+    return this.configured.map((pool) => ({ ...pool.view(), default: pool.name === this.#default }));
   }
 }

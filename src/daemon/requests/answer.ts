@@ -47,7 +47,11 @@ const HANDLERS: { readonly [N in RequestName]: Handler<N> } = {
 };
 
 /** Answers one request: the fields of the answer, or null where none is due. Never rejects. */
-export async function answer(raw: RawRequest, connection: Connection, daemon: Daemon): Promise<object | null> {
+export async function answer(
+  raw: RawRequest,
+  connection: Connection,
+  daemon: Daemon,
+): Promise<object | null> {
   try {
     const request = parseRequest(raw);
     authorize(connection.role, request.name);

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
+import type { RequestId } from '../../wire/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Connection } from '../connections/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { DiskFloor, LogTimes, Mask } from '../logs/index.ts';
 import type { Pools } from '../pools/index.ts';
 import type { Runs } from '../runs/index.ts';
-import type { RequestId } from '../../wire/index.ts';
 
 /** The parts of the daemon that requests work with. */
 export interface Daemon {

@@ -1,4 +1,4 @@
-import { RocksyError, type RequestNamed } from '../../wire/index.ts';
+import { type RequestNamed, RocksyError } from '../../wire/index.ts';
 import { roleOfToken } from '../connections/index.ts';
 import { freeBytes } from '../logs/index.ts';
 import type { Asker, Daemon } from './context.ts';
@@ -22,7 +22,9 @@ export function pools(_request: RequestNamed<'pools'>, daemon: Daemon): object {
 /** Starts the next generation of one pool or of all, and answers when it serves. */
 export async function reload(request: RequestNamed<'reload'>, daemon: Daemon): Promise<object> {
   const chosen = request.pool === undefined ? daemon.pools.configured : [daemon.pools.choose(request.pool)];
-  const reloaded = await Promise.all(chosen.map(async (pool) => ({ name: pool.name, generation: await pool.reload() })));
+  const reloaded = await Promise.all(
+    chosen.map(async (pool) => ({ name: pool.name, generation: await pool.reload() })),
+  );
   return { ok: true, pools: reloaded };
 }
 

@@ -1,7 +1,7 @@
-import { RocksyError, type RequestNamed, type RunEventName, type RunKey } from '../../wire/index.ts';
-import { viewOf } from '../runs/index.ts';
+import { type RequestNamed, RocksyError, type RunEventName, type RunKey } from '../../wire/index.ts';
 import type { Connection } from '../connections/index.ts';
 import type { Asker, Daemon } from './context.ts';
+import { show } from './show.ts';
 
 const ALL: readonly RunEventName[] = ['queued', 'started', 'exited', 'progress', 'log'];
 const MAX_SUBSCRIPTIONS = 100;
@@ -36,18 +36,23 @@ export function subscribe(request: RequestNamed<'subscribe'>, daemon: Daemon, as
     pool: request.pool ?? null,
     key: (request.key as RunKey | undefined) ?? null,
     push: (event, run, more) => {
-      const about = event === 'log' ? { key: run.identity.key } : { run: viewOf(run) };
+      const about = event === 'log' ? { key: run.identity.key } : { run: show(run, daemon.mask) };
       if (id !== undefined) connection.push(id, { event, ...about, ...more });
     },
   });
   return { ok: true };
 }
 
-export function unsubscribe(request: RequestNamed<'unsubscribe'>, _daemon: Daemon, { connection }: Asker): object {
+export function unsubscribe(
+  request: RequestNamed<'unsubscribe'>,
+  _daemon: Daemon,
+  { connection }: Asker,
+): object {
   const name = JSON.stringify(request.subscription);
   const all = ongoing.get(connection);
   const stop = all?.get(name);
-  if (stop === undefined) throw new RocksyError('not_found', `There is no subscription ${name} on this connection`);
+  if (stop === undefined)
+    throw new RocksyError('not_found', `There is no subscription ${name} on this connection`);
   all?.delete(name);
   connection.closed.removeEventListener('abort', stop);
   stop();

@@ -13,7 +13,7 @@ export async function free(request: RequestNamed<'free'>, daemon: Daemon): Promi
   if (pool !== undefined) {
     // A log that was named may be shared; it goes by its age.
     const log = run.identity.spec.log === undefined ? logFileName(run.identity) : null;
-    await removeFiles(pool.folder, run.identity.file, log);
+    await removeFiles(pool.folder, run.identity.file, log, daemon.logTimes);
   }
   return { ok: true };
 }

@@ -1,4 +1,10 @@
-import { ORIGINAL, originalUnknown, type RawRequest, type RequestName, RocksyError } from '../../wire/index.ts';
+import {
+  ORIGINAL,
+  originalUnknown,
+  type RawRequest,
+  type RequestName,
+  type RocksyError,
+} from '../../wire/index.ts';
 
 /** The answer of one of the original's requests in the original's words, or null where it had none. */
 export function originalAnswer(name: RequestName, fields: object): object | null {

@@ -1,15 +1,16 @@
-import { fileOfKey, RocksyError, type RequestNamed } from '../../wire/index.ts';
+import { fileOfKey, type RequestNamed, RocksyError } from '../../wire/index.ts';
 import type { StartSpec } from '../../zygote/index.ts';
 import type { Pool } from '../pools/index.ts';
-import { type RunIdentity, viewOf } from '../runs/index.ts';
+import type { RunIdentity } from '../runs/index.ts';
 import type { Daemon } from './context.ts';
+import { show } from './show.ts';
 
 type RunRequest = RequestNamed<'run'>;
 
 /** Starts a run, once: answers when it has begun, when it waits in a queue, or at once when the key is known. */
 export async function run(request: RunRequest, daemon: Daemon): Promise<object> {
   const known = daemon.runs.get(request.key);
-  if (known !== undefined) return { ok: true, known: true, run: viewOf(known) };
+  if (known !== undefined) return { ok: true, known: true, run: show(known, daemon.mask) };
   const pool = daemon.pools.choose(request.pool);
   checkDisk(daemon);
   const identity: RunIdentity = {
@@ -21,7 +22,7 @@ export async function run(request: RunRequest, daemon: Daemon): Promise<object> 
     queuedMs: Date.now(),
   };
   const started = await daemon.runs.start(identity, pool);
-  return { ok: true, known: started.known, run: viewOf(started.run) };
+  return { ok: true, known: started.known, run: show(started.run, daemon.mask) };
 }
 
 function checkDisk({ floor, config }: Daemon): void {
@@ -32,9 +33,13 @@ function checkDisk({ floor, config }: Daemon): void {
     throw new RocksyError('state_unwritable', `${config.state}: ${(cause as Error).message}`, { cause });
   }
   if (room) return;
-  throw new RocksyError('low_disk', `Less than min_free (${config.minFreeBytes} bytes) is free where ${config.state} is`, {
-    hint: 'free some space; runs are accepted again without a restart',
-  });
+  throw new RocksyError(
+    'low_disk',
+    `Less than min_free (${config.minFreeBytes} bytes) is free where ${config.state} is`,
+    {
+      hint: 'free some space; runs are accepted again without a restart',
+    },
+  );
 }
 
 function specOf(request: RunRequest, pool: Pool): StartSpec {
@@ -42,7 +47,10 @@ function specOf(request: RunRequest, pool: Pool): StartSpec {
   checkRuntime(request, pool);
   checkEnvironment(request, pool);
   if (request.params !== undefined && !Array.isArray(request.params) && !isObject(request.params)) {
-    throw new RocksyError('invalid_request', 'params: expected an array (or an object), which run() gets as its argument');
+    throw new RocksyError(
+      'invalid_request',
+      'params: expected an array (or an object), which run() gets as its argument',
+    );
   }
   if (request.cwd !== undefined && !request.cwd.startsWith('/')) {
     throw new RocksyError('invalid_request', 'cwd: expected an absolute path');
@@ -52,7 +60,9 @@ function specOf(request: RunRequest, pool: Pool): StartSpec {
   }
   const timeoutMs = request.timeout_ms ?? config.timeoutMs ?? undefined;
   return {
-    ...(request.class === undefined ? {} : { class: request.class, params: (request.params as StartSpec['params']) ?? [] }),
+    ...(request.class === undefined
+      ? {}
+      : { class: request.class, params: (request.params as StartSpec['params']) ?? [] }),
     ...(request.argv === undefined ? {} : { argv: request.argv }),
     ...(request.env === undefined ? {} : { env: request.env }),
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),

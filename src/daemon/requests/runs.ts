@@ -1,6 +1,7 @@
-import { RocksyError, type RequestNamed, type RunKey, type RunView } from '../../wire/index.ts';
+import { type RequestNamed, RocksyError, type RunKey, type RunView } from '../../wire/index.ts';
 import { type Run, readRunFile, runFileOf, signalNumber, viewOf } from '../runs/index.ts';
 import type { Asker, Daemon } from './context.ts';
+import { masked, show } from './show.ts';
 
 const DEFAULT_LIMIT = 100;
 
@@ -14,9 +15,9 @@ function found(daemon: Daemon, key: RunKey): Run {
 function current(daemon: Daemon, run: Run): RunView {
   const view = viewOf(run);
   const pool = daemon.pools.find(run.identity.pool);
-  if (run.phase.state !== 'running' || pool === undefined) return view;
+  if (run.phase.state !== 'running' || pool === undefined) return masked(view, daemon.mask);
   const report = readRunFile(runFileOf(run, pool))?.report;
-  return { ...view, progress: report?.progress ?? null };
+  return masked({ ...view, progress: report?.progress ?? null }, daemon.mask);
 }
 
 export function status(request: RequestNamed<'status'>, daemon: Daemon): object {
@@ -24,7 +25,7 @@ export function status(request: RequestNamed<'status'>, daemon: Daemon): object 
 }
 
 export function check(request: RequestNamed<'check'>, daemon: Daemon): object {
-  const run = viewOf(found(daemon, request.key));
+  const run = show(found(daemon, request.key), daemon.mask);
   return { ok: true, run, ...(run.state === 'ended' ? { retcode: run.retcode } : {}) };
 }
 
@@ -40,24 +41,29 @@ export function list(request: RequestNamed<'list'>, daemon: Daemon): object {
   });
   const runs = page.runs.map((row) => daemon.runs.get(row.identity.key) ?? row);
   const wanted = runs.filter((run) => state === undefined || state === 'active' || run.phase.state === state);
-  return { ok: true, runs: wanted.map(viewOf), next: page.next };
+  return { ok: true, runs: wanted.map((run) => show(run, daemon.mask)), next: page.next };
 }
 
 export async function wait(request: RequestNamed<'wait'>, daemon: Daemon, asker: Asker): Promise<object> {
   found(daemon, request.key);
-  const limit = request.timeout_ms === undefined ? [] : [AbortSignal.timeout(Math.min(request.timeout_ms, 2 ** 31 - 1))];
+  const limit =
+    request.timeout_ms === undefined ? [] : [AbortSignal.timeout(Math.min(request.timeout_ms, 2 ** 31 - 1))];
   try {
     const run = await daemon.runs.ended(request.key, AbortSignal.any([asker.connection.closed, ...limit]));
-    return { ok: true, run: viewOf(run) };
+    return { ok: true, run: show(run, daemon.mask) };
   } catch (error) {
     if ((error as Error).name !== 'TimeoutError') throw error;
-    throw new RocksyError('wait_timeout', `The run ${request.key} has not ended within ${request.timeout_ms} ms`);
+    throw new RocksyError(
+      'wait_timeout',
+      `The run ${request.key} has not ended within ${request.timeout_ms} ms`,
+    );
   }
 }
 
 export async function signal(request: RequestNamed<'signal'>, daemon: Daemon): Promise<object> {
   const number = signalNumber(request.signal);
-  if (number === null) throw new RocksyError('invalid_request', `signal: there is no signal '${request.signal}'`);
+  if (number === null)
+    throw new RocksyError('invalid_request', `signal: there is no signal '${request.signal}'`);
   found(daemon, request.key);
   await daemon.runs.signal(request.key, number);
   return { ok: true };
@@ -75,5 +81,5 @@ export async function cancel(request: RequestNamed<'cancel'>, daemon: Daemon): P
   const run = found(daemon, request.key);
   const killAfterMs = request.kill_after_ms ?? run.identity.spec.kill_after_ms ?? 5000;
   await daemon.runs.cancel(request.key, killAfterMs, 'cancel');
-  return { ok: true, run: viewOf(found(daemon, request.key)) };
+  return { ok: true, run: show(found(daemon, request.key), daemon.mask) };
 }

@@ -3,10 +3,15 @@ import { children, pidfdOpen, pidfdSendSignal, processStat } from '../../posix/i
 
 const SIGKILL = 9;
 
-/** The process of a claim, by the pid and start time that stand in it. Pids repeat; the pair does not. */
+/** A process by pid and start time. Pids repeat; the pair does not. */
 export interface ProcessName {
   readonly pid: number;
   readonly startTime: number;
+}
+
+/** The process that a claim names. The pool's user could have written any pid there: only a process of his counts. */
+export interface ClaimedProcess extends ProcessName {
+  readonly uid: number;
 }
 
 /** Whether this very process still runs. A zombie does not: it has ended, somebody will reap it. */
@@ -18,7 +23,7 @@ export function isAlive(name: ProcessName): boolean {
 /**
  * Signals a process that is not our child: through a pidfd, and only if it is the very one. False when it is gone.
  */
-export function signalProcess(name: ProcessName, signal: number): boolean {
+export function signalProcess(name: ClaimedProcess, signal: number): boolean {
   let pidfd: number;
   try {
     pidfd = pidfdOpen(name.pid);
@@ -28,10 +33,15 @@ export function signalProcess(name: ProcessName, signal: number): boolean {
   }
   try {
     // The pidfd stays with the process it was opened on: if that is the one now, it is the one that gets the signal.
-    return isAlive(name) && pidfdSendSignal(pidfd, signal);
+    return isAlive(name) && ownerOf(name.pid) === name.uid && pidfdSendSignal(pidfd, signal);
   } finally {
     fs.closeSync(pidfd);
   }
+}
+
+/** The user that a process runs as, or null when it is gone: /proc/PID belongs to its effective uid, proc(5). */
+function ownerOf(pid: number): number | null {
+  return fs.statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? null;
 }
 
 /**
@@ -44,7 +54,9 @@ export function killLeftovers(keeperPid: number, runsFolder: string, keep: Reado
   for (const pid of children(keeperPid)) {
     if (keep.has(pid) || !environmentMentions(pid, runsFolder)) continue;
     const stat = processStat(pid);
-    if (stat !== null && stat.state !== 'Z' && signalProcess({ pid, startTime: stat.startTime }, SIGKILL)) killed++;
+    const uid = ownerOf(pid);
+    if (stat === null || stat.state === 'Z' || uid === null) continue;
+    if (signalProcess({ pid, startTime: stat.startTime, uid }, SIGKILL)) killed++;
   }
   return killed;
 }

@@ -1,4 +1,4 @@
-import { isAlive, type ProcessName, signalProcess } from './ending.ts';
+import { type ClaimedProcess, isAlive, type ProcessName, signalProcess } from './ending.ts';
 import type { Exit } from './run.ts';
 
 const LOOK_MS = 200;
@@ -16,7 +16,7 @@ export interface OrphanEnd extends ProcessName {
 }
 
 interface Watched {
-  readonly name: ProcessName;
+  readonly name: ClaimedProcess;
   readonly onEnd: (end: Exit | null) => void;
   goneSinceMs: number | null;
   reason: string | null;
@@ -49,7 +49,7 @@ export class Orphans {
    * Calls `onEnd` once, when the process has ended: with its status, or with null when nobody knows it.
    * The status stays with the keeper until `settled`.
    */
-  watch(key: string, name: ProcessName, onEnd: (exit: Exit | null) => void): void {
+  watch(key: string, name: ClaimedProcess, onEnd: (exit: Exit | null) => void): void {
     if (this.#watched.has(key)) return;
     this.#watched.set(key, { name, onEnd, goneSinceMs: null, reason: null, killAtMs: null });
     this.#tick();

@@ -152,7 +152,8 @@ export class Runs implements PoolListener {
   /** Sends a signal to a run's main process. Throws `not_running`. */
   async signal(key: RunKey, signal: number): Promise<void> {
     const holder = this.#holderOfRunning(key);
-    const sent = holder === null ? this.orphans.signal(key, signal) : await holder.client?.signal(key, signal);
+    const sent =
+      holder === null ? this.orphans.signal(key, signal) : await holder.client?.signal(key, signal);
     if (sent !== true) throw new RocksyError('not_running', `The run ${key} does not run`);
   }
 
@@ -161,7 +162,12 @@ export class Runs implements PoolListener {
     const run = this.#live.get(key);
     if (run === undefined) throw new RocksyError('not_running', `The run ${key} has ended`);
     if (run.phase.state === 'queued' && this.#pools?.find(run.identity.pool)?.withdraw(key)) {
-      await this.#apply(key, { type: 'abandoned', outcome: 'cancelled', error: 'Cancelled before it began', atMs: Date.now() });
+      await this.#apply(key, {
+        type: 'abandoned',
+        outcome: 'cancelled',
+        error: 'Cancelled before it began',
+        atMs: Date.now(),
+      });
       return;
     }
     const holder = this.#pools?.find(run.identity.pool)?.holder(key);
@@ -178,7 +184,9 @@ export class Runs implements PoolListener {
    */
   async stopAll(graceMs: number): Promise<void> {
     this.#stopping = true;
-    const begun = [...this.#live.values()].filter((run) => run.phase.state !== 'queued').map((run) => run.identity.key);
+    const begun = [...this.#live.values()]
+      .filter((run) => run.phase.state !== 'queued')
+      .map((run) => run.identity.key);
     const patience = AbortSignal.timeout(graceMs + 10_000);
     await Promise.all(
       begun.map(async (key) => {
@@ -250,7 +258,11 @@ export class Runs implements PoolListener {
       const atMs = file?.claim?.atMs ?? Date.now();
       void this.#apply(key, { type: 'claimed', generation: generation.number, pid: event.pid, atMs });
     }
-    const usage = { cpuUserMs: event.cpu_user_ms, cpuSystemMs: event.cpu_system_ms, maxRssBytes: event.max_rss_bytes };
+    const usage = {
+      cpuUserMs: event.cpu_user_ms,
+      cpuSystemMs: event.cpu_system_ms,
+      maxRssBytes: event.max_rss_bytes,
+    };
     const exit: Exit = { code: event.code, signal: event.signal, reason: event.reason, usage };
     void this.#apply(key, { type: 'exited', exit, report: file?.report ?? NO_REPORT, atMs: Date.now() });
   }
@@ -298,7 +310,8 @@ export class Runs implements PoolListener {
   #unclaimed(run: Run, pool: Pool | undefined, failure: string | undefined): void {
     const { key, file, spec } = run.identity;
     if (run.phase.state === 'running') return this.#lose(key, 'its run file is gone', NO_REPORT);
-    if (pool === undefined || pool.config.maxRunning === 0) failure ??= `the pool ${run.identity.pool} is not configured any more`;
+    if (pool === undefined || pool.config.maxRunning === 0)
+      failure ??= `the pool ${run.identity.pool} is not configured any more`;
     if (failure !== undefined && !this.#stopping) {
       void this.#apply(key, { type: 'abandoned', outcome: 'failed', error: failure, atMs: Date.now() });
       return;
@@ -318,7 +331,8 @@ export class Runs implements PoolListener {
     const generation = 'generation' in run.phase ? (run.phase.generation ?? 0) : 0;
     void this.#apply(key, { type: 'claimed', generation, pid: claim.pid, atMs: claim.atMs });
     pool.hold(key);
-    this.orphans.watch(key, claim, (exit) => void this.#orphanEnded(pool, run, claim, exit));
+    const claimed = { pid: claim.pid, startTime: claim.startTime, uid: pool.ownFile('').ownerUid };
+    this.orphans.watch(key, claimed, (exit) => void this.#orphanEnded(pool, run, claim, exit));
     this.#limitOrphan(run, claim);
   }
 
@@ -327,7 +341,10 @@ export class Runs implements PoolListener {
     const { timeout_ms: timeoutMs, kill_after_ms: killAfterMs } = run.identity.spec;
     if (timeoutMs === undefined) return;
     const leftMs = Math.max(0, claim.atMs + timeoutMs - Date.now());
-    setTimeout(() => this.orphans.cancel(run.identity.key, killAfterMs ?? 5000, 'timeout'), Math.min(leftMs, 2 ** 31 - 1)).unref();
+    setTimeout(
+      () => this.orphans.cancel(run.identity.key, killAfterMs ?? 5000, 'timeout'),
+      Math.min(leftMs, 2 ** 31 - 1),
+    ).unref();
   }
 
   async #orphanEnded(pool: Pool, run: Run, claim: Claim, exit: Exit | null): Promise<void> {
@@ -383,7 +400,10 @@ export class Runs implements PoolListener {
       } catch (error) {
         // Its row is gone, by somebody else's hand: there is nothing to keep the outcome in.
         if (error instanceof RocksyError && error.code === 'not_found') return;
-        this.#log.error({ err: error, key: run.identity.key }, 'an outcome could not be recorded; trying again');
+        this.#log.error(
+          { err: error, key: run.identity.key },
+          'an outcome could not be recorded; trying again',
+        );
         await wait(RECORD_RETRY_MS, undefined, { ref: false });
       }
     }
@@ -396,7 +416,8 @@ export class Runs implements PoolListener {
     if (run.phase.state !== 'ended') {
       throw new RocksyError('invalid_request', `The run ${key} has not ended`, { hint: 'cancel it first' });
     }
-    if (!(await this.#journal.free(key, { tombstone }))) throw new RocksyError('not_found', `There is no run ${key}`);
+    if (!(await this.#journal.free(key, { tombstone })))
+      throw new RocksyError('not_found', `There is no run ${key}`);
     return run;
   }
 

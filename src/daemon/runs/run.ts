@@ -34,7 +34,12 @@ export interface Outcome {
 export type Phase =
   | { readonly state: 'queued' }
   | { readonly state: 'starting'; readonly generation: number }
-  | { readonly state: 'running'; readonly generation: number; readonly pid: number; readonly startedMs: number }
+  | {
+      readonly state: 'running';
+      readonly generation: number;
+      readonly pid: number;
+      readonly startedMs: number;
+    }
   | {
       readonly state: 'ended';
       readonly generation: number | null;
@@ -76,7 +81,12 @@ export type RunChange =
   | { readonly type: 'claimed'; readonly generation: number; readonly pid: number; readonly atMs: number }
   | { readonly type: 'exited'; readonly exit: Exit; readonly report: Report; readonly atMs: number }
   /** It ended without having run. */
-  | { readonly type: 'abandoned'; readonly outcome: 'failed' | 'cancelled'; readonly error: string; readonly atMs: number }
+  | {
+      readonly type: 'abandoned';
+      readonly outcome: 'failed' | 'cancelled';
+      readonly error: string;
+      readonly atMs: number;
+    }
   /** It had begun, and nobody is left who could know how it ended. */
   | { readonly type: 'lost'; readonly error: string; readonly report: Report; readonly atMs: number };
 
@@ -111,7 +121,11 @@ function nextPhase(phase: Phase, to: RunChange): Phase | null {
 
 const NO_OUTCOME = { code: null, signal: null, result: null, usage: null };
 
-function ended(phase: Exclude<Phase, { state: 'ended' }>, outcome: Outcome, progress: Progress | null): Phase {
+function ended(
+  phase: Exclude<Phase, { state: 'ended' }>,
+  outcome: Outcome,
+  progress: Progress | null,
+): Phase {
   return {
     state: 'ended',
     generation: phase.state === 'queued' ? null : phase.generation,

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, readSync } from 'node:fs';
-import { type JsonValue, type Progress, parseObject } from '../../wire/index.ts';
+import { type JsonValue, jsonDepth, MAX_JSON_DEPTH, type Progress, parseObject } from '../../wire/index.ts';
 import { openPoolFileNow, type PoolFile, UnsafeFileError } from '../logs/index.ts';
 import { NO_REPORT, type Report } from './run.ts';
 
@@ -27,7 +27,11 @@ const PROGRESS_TAIL_BYTES = 8192;
 const MAX_TEXT_BYTES = 1000;
 const MAX_ERROR_BYTES = 8000;
 const MAX_RESULT_BYTES = 65_536;
+const MAX_RESULT_DEPTH = MAX_JSON_DEPTH - 10;
+/** So many lines are tried as JSON, from the last one back: a file full of wrong ones would take 100 ms. */
+const RESULT_TRIES = 16;
 
+const RESULT = 'result ';
 // Later versions may add fields behind these.
 const CLAIM = /^claim \d+ (\d{1,10}) (\d{1,16}) ([0-9A-Za-z-]{1,64}) (\d{1,16})(?: |$)/;
 const PROGRESS = /^progress (-|\d{1,3}(?:\.\d{1,20})?)(?: (.*))?$/s;
@@ -39,11 +43,12 @@ const EXIT = /^exit (\d{1,3})$/;
  */
 export function parseRunFile(text: string): RunFileContents {
   const lines = text.split('\n').slice(0, -1);
+  const results = lines.filter((line) => line.startsWith(RESULT)).slice(-RESULT_TRIES);
   return {
     claim: firstOf(lines, parseClaim),
     report: {
       error: lastOf(lines, parseError) ?? NO_REPORT.error,
-      result: lastOf(lines, parseResult)?.value ?? NO_REPORT.result,
+      result: lastOf(results, parseResult)?.value ?? NO_REPORT.result,
       progress: lastOf(lines, parseProgress) ?? NO_REPORT.progress,
       exit: lastOf(lines, parseExit) ?? NO_REPORT.exit,
     },
@@ -148,9 +153,9 @@ function parseExit(line: string): number | null {
 
 /** In an object of its own, so that a result that is null is told from none. */
 function parseResult(line: string): { value: JsonValue } | null {
-  if (!line.startsWith('result ')) return null;
-  const json = line.slice('result '.length);
-  if (Buffer.byteLength(json) > MAX_RESULT_BYTES) return null;
+  const json = line.slice(RESULT.length);
+  // A deeper one could not be read again in an answer, which nests it further.
+  if (Buffer.byteLength(json) > MAX_RESULT_BYTES || jsonDepth(json) > MAX_RESULT_DEPTH) return null;
   try {
     // By itself first: `1,"x":2` is no JSON, but would be in the object that parseObject takes.
     JSON.parse(json);

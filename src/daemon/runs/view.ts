@@ -2,7 +2,9 @@ import os from 'node:os';
 import type { RunView } from '../../wire/index.ts';
 import { type Run, retcode } from './run.ts';
 
-const SIGNAL_NAMES = new Map(Object.entries(os.constants.signals).map(([name, number]) => [number, name] as const));
+const SIGNAL_NAMES = new Map(
+  Object.entries(os.constants.signals).map(([name, number]) => [number, name] as const),
+);
 
 /** The number of a signal by its name, with or without SIG, or by its number; null when there is no such signal. */
 export function signalNumber(signal: string | number): number | null {

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { takeConfig } from './config.ts';
-import { ZygoteUnderTest } from './zygote-under-test.ts';
+import { PROGRAM, ZygoteUnderTest } from './zygote-under-test.ts';
 
 test('a version that the zygote does not know ends it with a message', async () => {
   await using zygote = new ZygoteUnderTest({ env: { ROCKSY_ZYGOTE: '{"version":2}' } });
@@ -13,8 +12,7 @@ test('a version that the zygote does not know ends it with a message', async () 
 });
 
 test('without its configuration it says who starts it', () => {
-  const program = fileURLToPath(new URL('./zygote.ts', import.meta.url));
-  const { status, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8' });
+  const { status, stderr } = spawnSync(process.execPath, [PROGRAM], { encoding: 'utf8' });
   assert.equal(status, 1);
   assert.match(stderr, /ROCKSY_ZYGOTE is not set/);
 });

@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
 
-const CHUNK_BYTES = 65_536;
+/** One for all, so that reading leaves no garbage outside V8's heap. It is free again before a chunk is handed over. */
+const buffer = Buffer.allocUnsafeSlow(65_536);
 
 /**
  * Reads what waits on a non-blocking socket that the event loop owns, now and to the end, without the loop's help. The
@@ -8,7 +9,6 @@ const CHUNK_BYTES = 65_536;
  * long as the socket flows (has a 'data' listener and is never paused).
  */
 export function readPending(fd: number, take: (chunk: Buffer) => void): void {
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
   for (;;) {
     let count: number;
     try {

@@ -158,8 +158,10 @@ export class Server implements SessionOwner {
   }
 
   #exitWhenDrained(): void {
+    if (!this.#draining || this.#runs.size > 0) return;
+    this.#current?.close();
     // The listening socket closes with the process; whoever connects then is refused by the system.
-    if (this.#draining && this.#runs.size === 0) process.exit(0);
+    process.exit(0);
   }
 }
 

@@ -13,12 +13,15 @@ import {
 } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { children, listenUnix } from '../../posix/index.ts';
 import type { EndedEvent, HelloEvent, ZygoteConfig, ZygoteEvent } from '../contract.ts';
 
-const PROGRAM = fileURLToPath(new URL('./zygote.ts', import.meta.url));
+/** The program as it stands beside this file: TypeScript, or built. */
+export const PROGRAM = fileURLToPath(new URL(`./zygote${extname(import.meta.url)}`, import.meta.url));
+/** As the launcher has it; `--jitless` too where there is no TypeScript to strip. */
+const FLAGS = ['--v8-pool-size=0', '--max-semi-space-size=1'];
 
 export interface ZygoteOptions {
   readonly config?: Partial<ZygoteConfig>;
@@ -47,7 +50,7 @@ export class ZygoteUnderTest {
       leave_children: false,
       ...config,
     };
-    this.process = spawn(process.execPath, [PROGRAM], {
+    this.process = spawn(process.execPath, [...FLAGS, PROGRAM], {
       cwd: this.folder,
       env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', ROCKSY_ZYGOTE: JSON.stringify(full), ...env },
       detached: true,
@@ -177,6 +180,12 @@ export class Session {
 
   start(key: string, argv: readonly string[], more: object = {}): void {
     this.send({ op: 'start', key, file: key, argv, ...more });
+  }
+
+  /** Drops what has come about a run. */
+  forget(key: string): void {
+    const others = this.events.filter((event) => !('key' in event) || event.key !== key);
+    this.events.splice(0, this.events.length, ...others);
   }
 
   /** Starts a run of the shell and waits for its end. */

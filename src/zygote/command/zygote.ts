@@ -57,11 +57,15 @@ function probe(
     timeoutMs: config.claim_timeout_ms,
     killAfterMs: 0,
   };
-  const over = (problem: string | null): void => {
+  const removeFiles = (): void => {
     removeIfThere(runFile(maker, file));
     removeIfThere(join(maker.runs, log));
+  };
+  const over = (problem: string | null): void => {
+    removeFiles();
     done(problem);
   };
+  removeFiles(); // of a zygote that died in the middle of a probe, before its pid came round again
   const refusal = runs.probe(start, ({ state }) => {
     if (state.at !== 'ended') return;
     const { claimed, code, signal, message } = state.event;
@@ -75,6 +79,5 @@ try {
   main();
 } catch (error) {
   process.stderr.write(`rocksy: the zygote can't start: ${(error as Error).message}\n`);
-  process.exitCode = 1;
-  process.exit();
+  process.exit(1);
 }

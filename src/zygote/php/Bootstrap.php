@@ -60,9 +60,9 @@ final class Bootstrap
         pcntl_alarm(0);
         set_time_limit(0);
         // "Default signal handling": handlers of the bootstrap too. SIGPIPE stays ignored, as PHP's CLI has it
-        // (main() in sapi/cli/php_cli.c), so that a broken connection is an error and not the end of the run.
+        // (main() in sapi/cli/php_cli.c), so that a broken connection is an error and not the end of the run. SIGINT and SIGHUP the zygote ignores.
         for ($signal = 1; $signal < 32; $signal++) {
-            if (!in_array($signal, [SIGKILL, SIGSTOP, SIGPIPE], true) && pcntl_signal_get_handler($signal) !== SIG_DFL) {
+            if (!in_array($signal, [SIGKILL, SIGSTOP, SIGPIPE, SIGINT, SIGHUP], true) && pcntl_signal_get_handler($signal) !== SIG_DFL) {
                 pcntl_signal($signal, SIG_DFL);
             }
         }

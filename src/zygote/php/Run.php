@@ -7,6 +7,8 @@ namespace Rocksy\Zygote;
 /** A run as its zygote knows it, until it is acknowledged. */
 final class Run
 {
+    public const DEFAULT_KILL_AFTER_MS = 5_000;
+
     public readonly string $keyJson;
     public RunState $state = RunState::Given;
     /** The latest of forked, claimed, ended: what a new session is told. */
@@ -17,7 +19,15 @@ final class Run
     /** Why nothing of the user's has run. */
     public ?string $message = null;
     public int $replacements = 0;
+    /** Killed because it has not claimed in time. */
     public bool $replace = false;
+
+    /** In ms of the monotonic clock; PHP_INT_MAX is never. */
+    public int $claimBy = PHP_INT_MAX;
+    public int $timeoutAt = PHP_INT_MAX;
+    public int $killAt = PHP_INT_MAX;
+    public readonly ?int $timeoutMs;
+    public readonly int $killAfterMs;
 
     /** How the main process ended. */
     public ?int $code = null;
@@ -32,6 +42,19 @@ final class Run
     public function __construct(public readonly string $key, public ?array $request, public ?string $line)
     {
         $this->keyJson = Json::encode($key);
+        $this->timeoutMs = isset($request['timeout_ms']) && $request['timeout_ms'] > 0 ? (int) $request['timeout_ms'] : null;
+        $this->killAfterMs = (int) ($request['kill_after_ms'] ?? self::DEFAULT_KILL_AFTER_MS);
+    }
+
+    /** Its main process is there and not reaped. */
+    public function isAlive(): bool
+    {
+        return $this->state === RunState::Given || $this->state === RunState::Running;
+    }
+
+    public function deadline(): int
+    {
+        return min($this->claimBy, $this->timeoutAt, $this->killAt);
     }
 
     public function forked(int $pid): void
@@ -44,7 +67,8 @@ final class Run
     {
         $this->claimed = true;
         $this->state = RunState::Running;
-        $this->line = null;
+        $this->request = $this->line = null;
+        $this->claimBy = PHP_INT_MAX;
         $this->event = "{\"event\":\"claimed\",\"key\":$this->keyJson,\"pid\":$this->pid}";
     }
 

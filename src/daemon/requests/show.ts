@@ -1,0 +1,19 @@
+import type { RunView } from '../../wire/index.ts';
+import type { Mask } from '../logs/index.ts';
+import { type Run, viewOf } from '../runs/index.ts';
+
+/** A run as clients may see it: what it says of itself may hold a secret, as its log may. */
+export function show(run: Run, mask: Mask): RunView {
+  return masked(viewOf(run), mask);
+}
+
+export function masked(view: RunView, mask: Mask): RunView {
+  if (mask.reach === 0) return view;
+  const { error, progress, result } = view;
+  return {
+    ...view,
+    error: error === null ? null : mask.text(error),
+    progress: progress === null ? null : { ...progress, text: mask.text(progress.text) },
+    result: typeof result === 'string' ? mask.text(result) : result,
+  };
+}
