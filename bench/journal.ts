@@ -15,6 +15,7 @@ import { fileOfKey, type RunKey } from '../src/wire/index.ts';
 const SECONDS = 3;
 const folder = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'rocksy-bench-'));
 const table = new Table({
+  style: { head: [], border: [], compact: true },
   head: ['what', 'runs/s', 'commits/s', 'runs per commit', 'p50 ms', 'p99 ms', 'longest stall ms'],
 });
 
@@ -153,10 +154,11 @@ async function reads(): Promise<void> {
   console.log(`\nReads among ${total} runs:`);
   measure('get', 50_000, (i) => journal.get(name((i * 7919) % total) as RunKey));
   measure('list of 100', 500, () => journal.list({ limit: 100, state: 'active', pool: 'web' }));
-  measure('counts', 100, () => journal.counts());
+  measure('counts, all active', 100, () => journal.counts());
   await Promise.all(
     Array.from({ length: total }, (_, i) => journal.record({ ...aRun(name(i)), phase: ENDED })),
   );
+  measure('counts, all ended', 100, () => journal.counts());
   const begin = performance.now();
   let longest = 0;
   let removed = 0;

@@ -5,4 +5,4 @@
 export { Journal, type JournalLog, type JournalOptions } from './journal.ts';
 export type { Accepted, Removed } from './messages.ts';
 export type { Counts, ListFilter, RunPage } from './reader.ts';
-export { type RetentionPolicy, TOMBSTONE_MS } from './retention.ts';
+export { type Discard, type RetentionPolicy, TOMBSTONE_MS } from './retention.ts';

@@ -4,7 +4,7 @@ import { jsonDepth, MAX_JSON_DEPTH, RocksyError, type RunKey } from '../../wire/
 import type { Run } from '../runs/index.ts';
 import type { Accepted, Removed } from './messages.ts';
 import { type Counts, type ListFilter, Reader, type RunPage } from './reader.ts';
-import { expire, type RetentionPolicy, TOMBSTONE_MS } from './retention.ts';
+import { type Discard, Retention, type RetentionPolicy, TOMBSTONE_MS } from './retention.ts';
 import { columnsOfPhase, columnsOfRun } from './rows.ts';
 import { type JournalLog, type TurnLimits, Turns } from './turns.ts';
 
@@ -40,12 +40,14 @@ const IDLE_MS = 5000;
 export class Journal implements AsyncDisposable {
   readonly #turns: Turns;
   readonly #reader: Reader;
+  readonly #retention: Retention;
   readonly #now: () => number;
   #closed: Promise<void> | null = null;
 
   private constructor(turns: Turns, reader: Reader, now: () => number) {
     this.#turns = turns;
     this.#reader = reader;
+    this.#retention = new Retention(turns);
     this.#now = now;
   }
 
@@ -106,7 +108,15 @@ export class Journal implements AsyncDisposable {
   }
 
   /** Forgets a run that has ended; false when there is none. With a tombstone its key may not run again for 30 days. */
-  free(key: RunKey, { tombstone }: { readonly tombstone: boolean }): Promise<boolean> {
+  async free(key: RunKey, { tombstone }: { readonly tombstone: boolean }): Promise<boolean> {
+    // Awaited only where there is something: calls made one after the other take effect in that order.
+    for (
+      let over = this.#retention.discardingOf(key);
+      over !== null;
+      over = this.#retention.discardingOf(key)
+    ) {
+      await over.catch(() => {});
+    }
     return this.#turns.submit({ op: 'free', key, tombstoneMs: tombstone ? this.#now() : null });
   }
 
@@ -133,9 +143,13 @@ export class Journal implements AsyncDisposable {
     return this.#turns.pending;
   }
 
-  /** Forgets ended runs by the policy, in slices, and returns whose files may be deleted. */
-  expire(policy: RetentionPolicy): Promise<Removed[]> {
-    return expire(this.#turns, policy);
+  /**
+   * Forgets ended runs by the policy, oldest first, in slices that other writes go between. `discard` is given each slice
+   * before it is forgotten, to delete its files: while the key is known it can't run anew, so none of a new run's files
+   * can be hit, and a crash leaves nothing that nobody knows. When `discard` rejects, so does this, and its slice stays.
+   */
+  expire(policy: RetentionPolicy, discard: Discard = async () => {}): Promise<Removed[]> {
+    return this.#retention.expire(policy, discard);
   }
 
   /**

@@ -1,17 +1,22 @@
-import type { RunKey } from '../../wire/index.ts';
+import type { RunFile, RunKey } from '../../wire/index.ts';
 import type { Failure } from './failure.ts';
 import type { PhaseColumns, RunColumns } from './rows.ts';
 
 /** `accepted`: it is new. `known`: it was there before. `freed`: its tombstone says it has run and may not again yet. */
 export type Accepted = 'accepted' | 'known' | 'freed';
 
-/** An ended run that the journal has forgotten: what belonged to it may be deleted. */
+/** An ended run that the journal forgets: what belonged to it may be deleted. */
 export interface Removed {
+  readonly key: RunKey;
   readonly pool: string;
   /** Base name of its run file. */
-  readonly file: string;
+  readonly file: RunFile;
   /** Name of its log, or null when other runs of the pool, still known, write to the same one. */
   readonly log: string | null;
+}
+
+export interface Expirable extends Removed {
+  readonly seq: number;
 }
 
 /** A place in the order of ended runs, oldest first. */
@@ -27,7 +32,9 @@ export type Op =
   | { readonly op: 'free'; readonly key: RunKey; readonly tombstoneMs: number | null }
   /** The newest of the ended runs that are beyond the newest `keep`, or null. */
   | { readonly op: 'excess'; readonly keep: number }
-  | { readonly op: 'expire'; readonly upTo: EndedBound; readonly limit: number }
+  /** The oldest ended runs, up to the bound. Only read. */
+  | { readonly op: 'expirable'; readonly upTo: EndedBound; readonly limit: number }
+  | { readonly op: 'forget'; readonly seqs: readonly number[] }
   | { readonly op: 'expireTombstones'; readonly beforeMs: number; readonly limit: number }
   | { readonly op: 'session'; readonly atLeast: number };
 
@@ -37,7 +44,8 @@ export interface Results {
   readonly record: 'recorded' | 'superseded' | 'unknown';
   readonly free: boolean;
   readonly excess: EndedBound | null;
-  readonly expire: readonly Removed[];
+  readonly expirable: readonly Expirable[];
+  readonly forget: number;
   readonly expireTombstones: number;
   readonly session: number;
 }

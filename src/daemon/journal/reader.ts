@@ -74,15 +74,19 @@ export class Reader {
 
   counts(): Counts {
     return reading(this.#path, () => {
-      const rows = this.#db
-        .prepare(
-          `SELECT state AS name, count(*) AS n FROM run INDEXED BY run_active WHERE state <> 'ended' GROUP BY state
-           UNION ALL SELECT 'ended', count(*) FROM run INDEXED BY run_ended WHERE state = 'ended'
-           UNION ALL SELECT 'tombstones', count(*) FROM tombstone`,
-        )
-        .all();
-      const none: Counts = { queued: 0, starting: 0, running: 0, ended: 0, tombstones: 0 };
-      return { ...none, ...Object.fromEntries(rows.map((row) => [row.name, row.n])) };
+      const count = (sql: string): Row => this.#db.prepare(sql).get() ?? {};
+      const active = count(
+        `SELECT count(*) FILTER (WHERE state = 'queued') AS queued,
+           count(*) FILTER (WHERE state = 'starting') AS starting, count(*) FILTER (WHERE state = 'running') AS running
+         FROM run INDEXED BY run_active WHERE state <> 'ended'`,
+      );
+      return {
+        queued: Number(active.queued),
+        starting: Number(active.starting),
+        running: Number(active.running),
+        ended: Number(count("SELECT count(*) AS n FROM run INDEXED BY run_ended WHERE state = 'ended'").n),
+        tombstones: Number(count('SELECT count(*) AS n FROM tombstone').n),
+      };
     });
   }
 

@@ -17,8 +17,8 @@ test('runs that ended too long ago are forgotten, oldest first, and their files 
   await endedRuns(journal, 5);
   const removed = await journal.expire({ nowMs: 1020, maxAgeMs: 1000, maxCount: Number.POSITIVE_INFINITY });
   assert.deepEqual(removed, [
-    { pool: 'web', file: 'k0', log: 'k0.log' },
-    { pool: 'web', file: 'k1', log: 'k1.log' },
+    { key: 'k0', pool: 'web', file: 'k0', log: 'k0.log' },
+    { key: 'k1', pool: 'web', file: 'k1', log: 'k1.log' },
   ]);
   assert.deepEqual(left(journal), ['k4', 'k3', 'k2']);
 });
@@ -60,9 +60,45 @@ test('a log that another run writes to is not given away', async (t) => {
     await journal.record(aRun(key, { phase: ended() }));
     return (await journal.expire({ nowMs: 1e12, maxAgeMs: 0, maxCount: 0 }))[0];
   };
-  assert.deepEqual(await expireOnly('a'), { pool: 'web', file: 'a', log: null });
-  assert.deepEqual(await expireOnly('b'), { pool: 'web', file: 'b', log: 'shared.log' });
-  assert.deepEqual(await expireOnly('d'), { pool: 'web', file: 'd', log: null });
-  assert.deepEqual(await expireOnly('c'), { pool: 'web', file: 'c', log: 'd.log' });
+  assert.deepEqual(await expireOnly('a'), { key: 'a', pool: 'web', file: 'a', log: null });
+  assert.deepEqual(await expireOnly('b'), { key: 'b', pool: 'web', file: 'b', log: 'shared.log' });
+  assert.deepEqual(await expireOnly('d'), { key: 'd', pool: 'web', file: 'd', log: null });
+  assert.deepEqual(await expireOnly('c'), { key: 'c', pool: 'web', file: 'c', log: 'd.log' });
   assert.equal(journal.get(keyOf('a')), undefined);
+});
+
+test('runs that share a log and go together give it away', async (t) => {
+  const journal = await openJournal(t);
+  for (const key of ['a', 'b']) await journal.accept(aRun(key, { spec: { log: 's.log' }, phase: ended() }));
+  const removed = await journal.expire({ nowMs: 1e12, maxAgeMs: 0, maxCount: 0 });
+  assert.deepEqual(
+    removed.map(({ log }) => log),
+    ['s.log', 's.log'],
+  );
+});
+
+test('while the files of a run are being deleted its key is known, and freeing it waits', async (t) => {
+  const journal = await openJournal(t);
+  await journal.accept(aRun('k', { phase: ended() }));
+  const order: string[] = [];
+  let freed: Promise<unknown> = Promise.resolve();
+  await journal.expire({ nowMs: 1e12, maxAgeMs: 0, maxCount: 0 }, async (runs) => {
+    freed = journal.free(keyOf('k'), { tombstone: false }).then((was) => order.push(`freed: ${was}`));
+    order.push(`${await journal.accept(aRun('k'))}: ${runs.map(({ key }) => key)}`);
+  });
+  await freed;
+  assert.deepEqual(order, ['known: k', 'freed: false']);
+  assert.equal(await journal.accept(aRun('k')), 'accepted');
+});
+
+test('runs whose files could not be deleted are kept for the next time', async (t) => {
+  const journal = await openJournal(t);
+  await endedRuns(journal, 3);
+  const policy = { nowMs: 1e12, maxAgeMs: 0, maxCount: 0 };
+  await assert.rejects(
+    journal.expire(policy, () => Promise.reject(new Error('no'))),
+    /no/,
+  );
+  assert.equal(left(journal).length, 3);
+  assert.equal((await journal.expire(policy)).length, 3);
 });

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { RunFile, RunKey } from '../../wire/index.ts';
 import { type Failure, failureOf, isTroubleOfTheFile } from './failure.ts';
-import type { EndedBound, Op, Removed, Reply, Result } from './messages.ts';
+import type { EndedBound, Expirable, Op, Reply, Result } from './messages.ts';
 import type { RunColumns } from './rows.ts';
 
 export type TurnOutcome =
@@ -68,8 +69,10 @@ export class Writer {
         return this.#free(op);
       case 'excess':
         return endedBound(this.#sql.excess.get(op.keep));
-      case 'expire':
-        return this.#expire(op.upTo, op.limit);
+      case 'expirable':
+        return this.#expirable(op.upTo, op.limit);
+      case 'forget':
+        return op.seqs.reduce((sum, seq) => sum + Number(this.#sql.forget.run(seq).changes), 0);
       case 'expireTombstones':
         return Number(this.#sql.expireTombstones.run(op.beforeMs, op.limit).changes);
       case 'session':
@@ -113,20 +116,27 @@ export class Writer {
     return true;
   }
 
-  #expire(upTo: EndedBound, limit: number): Removed[] {
-    const rows = this.#sql.expire.all(upTo.endedMs, upTo.seq, limit);
+  #expirable(upTo: EndedBound, limit: number): Expirable[] {
+    const rows = this.#sql.expirable.all(upTo.endedMs, upTo.seq, limit);
+    const going = new Set(rows.map((row) => Number(row.seq)));
     return rows.map((row) => {
       const pool = String(row.pool);
-      const file = String(row.file);
+      const file = String(row.file) as RunFile;
       const log = typeof row.log === 'string' ? row.log : `${file}.log`;
-      return { pool, file, log: this.#logInUse(pool, log) ? null : log };
+      const used = this.#logInUse(pool, log, going);
+      return { seq: Number(row.seq), key: String(row.key) as RunKey, pool, file, log: used ? null : log };
     });
   }
 
-  /** By a run that chose it, or by one whose default it is: only plain keys, which name their files themselves, can clash. */
-  #logInUse(pool: string, log: string): boolean {
-    if (this.#sql.logChosen.get(pool, log) !== undefined) return true;
-    return log.endsWith('.log') && this.#sql.known.get(log.slice(0, -'.log'.length)) !== undefined;
+  /** By a run that stays and chose it, or whose default it is: only plain keys, which name their files themselves, clash. */
+  #logInUse(pool: string, log: string, going: ReadonlySet<number>): boolean {
+    // Newest first: it hardly ever looks at more than one of the thousands that may share a log.
+    for (const row of this.#sql.logChosen.iterate(pool, log)) {
+      if (!going.has(Number(row.seq))) return true;
+    }
+    if (!log.endsWith('.log')) return false;
+    const owner = this.#sql.known.get(log.slice(0, -'.log'.length));
+    return owner !== undefined && !going.has(Number(owner.seq));
   }
 }
 
@@ -148,7 +158,7 @@ function prepareAll(db: DatabaseSync) {
        WHERE NOT EXISTS (SELECT 1 FROM tombstone WHERE key = ? AND freed_ms > ?)
        ON CONFLICT (key) DO NOTHING`,
     ),
-    known: db.prepare('SELECT 1 FROM run WHERE key = ?'),
+    known: db.prepare('SELECT seq FROM run WHERE key = ?'),
     putStdin: db.prepare('INSERT OR REPLACE INTO stdin (seq, json) VALUES (?, ?)'),
     dropStdin: db.prepare('DELETE FROM stdin WHERE seq = ?'),
     // What `change` in runs/run.ts allows: nothing follows `ended`; after `running` comes only `ended`.
@@ -163,13 +173,14 @@ function prepareAll(db: DatabaseSync) {
       `SELECT ended_ms, seq FROM run INDEXED BY run_ended WHERE state = 'ended'
        ORDER BY ended_ms DESC, seq DESC LIMIT 1 OFFSET ?`,
     ),
-    expire: db.prepare(
-      `DELETE FROM run WHERE seq IN (
-         SELECT seq FROM run INDEXED BY run_ended WHERE state = 'ended' AND (ended_ms, seq) <= (?, ?)
-         ORDER BY ended_ms, seq LIMIT ?)
-       RETURNING pool, file, log`,
+    expirable: db.prepare(
+      `SELECT seq, key, pool, file, log FROM run INDEXED BY run_ended
+       WHERE state = 'ended' AND (ended_ms, seq) <= (?, ?) ORDER BY ended_ms, seq LIMIT ?`,
     ),
-    logChosen: db.prepare('SELECT 1 FROM run INDEXED BY run_log WHERE pool = ? AND log = ? LIMIT 1'),
+    forget: db.prepare("DELETE FROM run WHERE seq = ? AND state = 'ended'"),
+    logChosen: db.prepare(
+      'SELECT seq FROM run INDEXED BY run_log WHERE pool = ? AND log = ? ORDER BY seq DESC',
+    ),
     expireTombstones: db.prepare(
       `DELETE FROM tombstone WHERE key IN (
          SELECT key FROM tombstone INDEXED BY tombstone_age WHERE freed_ms <= ? ORDER BY freed_ms LIMIT ?)`,

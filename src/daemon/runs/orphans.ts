@@ -78,9 +78,10 @@ export class Orphans {
     return true;
   }
 
+  /** Nobody will ask any more: the keeper may forget all that it has told. */
   close(): void {
     this.#watched.clear();
-    this.#ends.clear();
+    for (const id of this.#ends.keys()) this.#forget(id);
     this.#tick();
   }
 

@@ -159,6 +159,10 @@ final class Child
             unset($error);
         }
         self::$returnedCode = $code;
+        if (Engine::shutdownFunctions() === 1 && Engine::setExitStatus($code)) {
+            // Ours alone. exit() would unwind the zygote's frames and with them copy pages that nobody needs.
+            self::endAfterShutdownFunctions();
+        }
         exit($code);
     }
 

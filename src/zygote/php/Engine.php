@@ -26,6 +26,7 @@ final class Engine
     private static ?int $lcgSeeded = null;
     /** Whether BG(user_shutdown_function_names) is where it always was: first. */
     private static bool $shutdownListFound = false;
+    private static ?int $countInShutdownList = null;
     /** Objects with a lower handle are the zygote's. */
     private static int $firstHandle = 0;
 
@@ -38,7 +39,7 @@ final class Engine
                 int zend_objects_store_call_destructors(object_store *);
                 extern char executor_globals[' . self::EXECUTOR_BYTES . '];
                 extern char random_globals[' . self::RANDOM_BYTES . '];
-                extern void *basic_globals;
+                extern int32_t *basic_globals;
             ');
         } catch (\FFI\Exception) {
             return;
@@ -56,6 +57,15 @@ final class Engine
             return null;
         }
         return ord(self::$php->executor_globals[self::$exitStatus]); // the low byte: all that wait(2) keeps
+    }
+
+    public static function setExitStatus(int $code): bool
+    {
+        if (self::$php === null || self::$exitStatus === null) {
+            return false;
+        }
+        self::$php->executor_globals[self::$exitStatus] = chr($code);
+        return true;
     }
 
     /** In a child: what the zygote has registered and created is the zygote's, now. */
@@ -87,10 +97,10 @@ final class Engine
         }
     }
 
-    /** Whether register_shutdown_function() has been called since disownInherited(). */
-    public static function hasShutdownFunctions(): bool
+    /** How many functions register_shutdown_function() was given since disownInherited(); null: can't be told. */
+    public static function shutdownFunctions(): ?int
     {
-        return self::$php === null || !self::$shutdownListFound || self::$php->basic_globals !== null;
+        return self::$countInShutdownList === null ? null : self::$php->basic_globals[self::$countInShutdownList];
     }
 
     /**
@@ -116,10 +126,21 @@ final class Engine
 
     private static function findShutdownList(): void
     {
+        $nothing = static function (): void {
+        };
         $before = self::$php->basic_globals;
-        register_shutdown_function(static function (): void {
-        });
+        register_shutdown_function($nothing);
         self::$shutdownListFound = $before === null && self::$php->basic_globals !== null;
+        if (!self::$shutdownListFound) {
+            return;
+        }
+        // nNumOfElements of the list is the word (the second one, behind nNumUsed) that counts along (zend_types.h).
+        $counting = range(0, 13);
+        for ($count = 1; $count <= 3; $count++) {
+            $counting = array_values(array_filter($counting, static fn (int $i): bool => self::$php->basic_globals[$i] === $count));
+            register_shutdown_function($nothing);
+        }
+        self::$countInShutdownList = count($counting) === 2 ? $counting[1] : null;
     }
 
     /** A probe child exits with a number that is nowhere else, and looks where it lies. */

@@ -32,6 +32,8 @@ final class Zygote
     private array $children = [];
     /** @var array<int, Parked> those that wait for a run, the oldest first */
     private array $parked = [];
+    /** Nothing is parked before the probe: the daemon looks at our descriptors first, and refuses what it does not know. */
+    private bool $inService = false;
     /** @var array<int, int> by pid: when something is to be done about it, in ms */
     private array $deadlines = [];
     /** @var list<Run> whose main process is reaped */
@@ -43,9 +45,13 @@ final class Zygote
     private int $refillAt = 0;
     private bool $draining = false;
 
+    /** Holds on to everything here, so that a child that unwinds its frames has no page of it to copy for freeing it. */
+    private static self $instance;
+
     /** @param list<int> $inherited descriptors that were open before anything of the user's was loaded */
     public function __construct(private readonly Config $config, private readonly array $inherited, array $logCopies)
     {
+        self::$instance = $this;
         $memoryLimit = (string) ini_get('memory_limit');
         ini_set('memory_limit', '-1');
         // Handlers of the bootstrap are for runs: children take these two away again.
@@ -457,7 +463,7 @@ final class Zygote
 
     private function wantsParked(): bool
     {
-        return !$this->draining && count($this->parked) < $this->config->prefork;
+        return $this->inService && !$this->draining && count($this->parked) < $this->config->prefork;
     }
 
     /** One child a turn: requests that have come in the meantime go first. */
@@ -553,6 +559,7 @@ final class Zygote
             $this->mainProcessEnded($child, $status, $usage);
         } elseif ($child instanceof Probe) {
             $ok = pcntl_wifexited($status) && pcntl_wexitstatus($status) === 0;
+            $this->inService = $this->inService || $ok;
             $this->tell($child->answer($ok, $child->message ?? 'the probe ' . self::howItEnded($status)));
         } elseif ($child instanceof Parked) {
             if (isset($this->parked[$pid])) {
