@@ -77,15 +77,14 @@ export class RetentionSweep {
   }
 
   async sweep(nowMs: number): Promise<void> {
-    const removed = await this.#journal.expire({
-      maxAgeMs: this.#policy.runsMaxAgeMs,
-      maxCount: this.#policy.runsMaxCount,
-      nowMs,
+    const policy = { maxAgeMs: this.#policy.runsMaxAgeMs, maxCount: this.#policy.runsMaxCount, nowMs };
+    // The files go first: once the journal has forgotten a run its key may run anew, and the claim would be the new one's.
+    await this.#journal.expire(policy, async (slice) => {
+      for (const { pool, file, log } of slice) {
+        const folder = this.#pools.find(pool)?.folder;
+        if (folder !== undefined) await removeFiles(folder, file as RunFile, log, this.#times);
+      }
     });
-    for (const { pool, file, log } of removed) {
-      const folder = this.#pools.find(pool)?.folder;
-      if (folder !== undefined) await removeFiles(folder, file as RunFile, log, this.#times);
-    }
     await this.#removeLogs(nowMs);
   }
 

@@ -1,19 +1,26 @@
-import type { RequestNamed } from '../../wire/index.ts';
+import { type RequestNamed, RocksyError } from '../../wire/index.ts';
 import { removeFiles } from '../retention.ts';
 import { logFileName } from '../runs/index.ts';
 import type { Daemon } from './context.ts';
 
 /**
- * Forgets a run and removes its files. By `hash` the number may run again, as it always could; by `key` a tombstone
- * keeps it from running twice.
+ * Forgets a run that has ended, and removes its files. By `hash` the number may run again, as it always could; by `key`
+ * a tombstone keeps it from running twice.
  */
 export async function free(request: RequestNamed<'free'>, daemon: Daemon): Promise<object> {
-  const run = await daemon.runs.free(request.key, !request.byHash);
+  const { key, byHash } = request;
+  const run = daemon.runs.get(key);
+  if (run === undefined) throw new RocksyError('not_found', `There is no run ${key}`);
+  if (run.phase.state !== 'ended') {
+    throw new RocksyError('invalid_request', `The run ${key} has not ended`, { hint: 'cancel it first' });
+  }
   const pool = daemon.pools.find(run.identity.pool);
+  // The files go first: once the journal has forgotten the run its number may run anew, and the claim would be that one's.
   if (pool !== undefined) {
     // A log that was named may be shared; it goes by its age.
     const log = run.identity.spec.log === undefined ? logFileName(run.identity) : null;
     await removeFiles(pool.folder, run.identity.file, log, daemon.logTimes);
   }
-  return { ok: true };
+  if (await daemon.journal.free(key, { tombstone: !byHash })) return { ok: true };
+  throw new RocksyError('not_found', `There is no run ${key}`);
 }

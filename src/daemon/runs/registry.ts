@@ -409,18 +409,6 @@ export class Runs implements PoolListener {
     }
   }
 
-  /** Forgets an ended run; by `key` a tombstone stays. Throws `not_found`, or `not_running` while it has not ended. */
-  async free(key: RunKey, tombstone: boolean): Promise<Run> {
-    const run = this.get(key);
-    if (run === undefined) throw new RocksyError('not_found', `There is no run ${key}`);
-    if (run.phase.state !== 'ended') {
-      throw new RocksyError('invalid_request', `The run ${key} has not ended`, { hint: 'cancel it first' });
-    }
-    if (!(await this.#journal.free(key, { tombstone })))
-      throw new RocksyError('not_found', `There is no run ${key}`);
-    return run;
-  }
-
   close(): void {
     this.orphans.close();
   }

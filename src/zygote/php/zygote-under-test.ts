@@ -1,0 +1,88 @@
+// For the tests beside it: a real PHP zygote in a folder of its own.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { listenUnix } from '../../posix/index.ts';
+import type { ZygoteConfig } from '../contract.ts';
+import { childrenOf, type StartOptions, type TestedZygote } from '../contract-suite.ts';
+
+const PROGRAM = fileURLToPath(new URL('./zygote.php', import.meta.url));
+export const FIXTURES = fileURLToPath(new URL('./fixtures/', import.meta.url));
+
+/** As the launcher has them. */
+const FLAGS = [
+  'opcache.enable=1',
+  'opcache.enable_cli=1',
+  'opcache.validate_timestamps=0',
+  'opcache.file_update_protection=0',
+  'opcache.huge_code_pages=1',
+  'ffi.enable=1',
+  'max_execution_time=0',
+  'display_errors=stderr',
+  'log_errors=0',
+  'html_errors=0',
+].flatMap((setting) => ['-d', setting]);
+
+/** Loads fixtures/jobs.php unless another bootstrap is given. */
+export function startZygote({ config = {}, env = {} }: StartOptions = {}): TestedZygote {
+  const folder = mkdtempSync(join(tmpdir(), 'rocksy-php-'));
+  const runs = join(folder, 'runs');
+  const socket = join(folder, 'socket');
+  const bootLog = join(folder, 'boot.log');
+  mkdirSync(runs);
+  const listening = listenUnix({ path: socket, mode: 0o600, backlog: 16 });
+  const log = openSync(bootLog, 'a');
+  const full: ZygoteConfig = {
+    version: 1,
+    pool: 'web',
+    generation: 1,
+    bootstrap: join(FIXTURES, 'jobs.php'),
+    runs,
+    prefork: 0,
+    claim_timeout_ms: 30_000,
+    leave_children: false,
+    ...config,
+  };
+  const child = spawn('php', [...FLAGS, PROGRAM], {
+    cwd: folder,
+    env: {
+      PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+      LANG: 'C.UTF-8',
+      USE_ZEND_ALLOC_HUGE_PAGES: '1',
+      ROCKSY_ZYGOTE: JSON.stringify(full),
+      ...env,
+    },
+    detached: true,
+    stdio: ['ignore', log, log, listening],
+  });
+  closeSync(log);
+  closeSync(listening);
+  const pid = child.pid ?? 0;
+  const exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
+  return {
+    pid,
+    folder,
+    runs,
+    socket,
+    bootLog,
+    exit,
+    async [Symbol.asyncDispose]() {
+      // Its children first: afterwards nobody knows them.
+      for (const victim of [...safely(() => childrenOf(pid)), pid]) safely(() => [Number(process.kill(victim, 'SIGKILL'))]);
+      await exit;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Whoever is to be killed may be gone. */
+function safely(action: () => number[]): number[] {
+  try {
+    return action();
+  } catch {
+    return [];
+  }
+}
