@@ -15,3 +15,9 @@ export function createLog(level: string, name: string): Logger {
   }
   return pino(options, pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES }));
 }
+
+/** Ends the process when the log has been written, or after a second when nobody reads it. */
+export function exitAfterFlush(log: Logger, code: number): void {
+  setTimeout(() => process.exit(code), 1_000).unref();
+  log.flush(() => process.exit(code));
+}

@@ -21,10 +21,20 @@ export async function removeFiles(
   log: string | null,
   times: LogTimes,
 ): Promise<void> {
-  await fs.rm(path.join(folder.runs, `${file}.run`), { force: true });
+  await removeFile(path.join(folder.runs, `${file}.run`));
   if (log === null) return;
-  await fs.rm(path.join(folder.runs, log), { force: true });
+  await removeFile(path.join(folder.runs, log));
   await forgetNotes(path.join(folder.notes, log.slice(0, -'.log'.length)), times);
+}
+
+/** What the pool's user has put in a file's place (a folder) stays where it is: it must not stop the removal of others. */
+async function removeFile(file: string): Promise<void> {
+  try {
+    await fs.unlink(file);
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['ENOENT', 'EISDIR', 'EPERM', 'ENOTDIR'].includes(code)) throw error;
+  }
 }
 
 /** What still waits in memory to be noted would come back after the files are gone. */
@@ -90,7 +100,7 @@ export class RetentionSweep {
 
   async #removeLogs(nowMs: number): Promise<void> {
     const logs: LogOnDisk[] = [];
-    for (const pool of this.#pools.configured) logs.push(...(await listLogs(pool.folder)));
+    for (const pool of this.#pools.all) logs.push(...(await listLogs(pool.folder)));
     logs.sort((a, b) => a.changedMs - b.changedMs);
     const inUse = this.#inUse();
     let bytes = logs.reduce((sum, log) => sum + log.bytes, 0);
@@ -99,7 +109,7 @@ export class RetentionSweep {
       if (!old && bytes <= this.#policy.logsMaxBytes) break;
       if (inUse.has(path.basename(log.path))) continue;
       bytes -= log.bytes;
-      await fs.rm(log.path, { force: true });
+      await removeFile(log.path);
       await forgetNotes(log.notes, this.#times);
     }
   }

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { Command } from 'commander';
 import { isUnderKeeper, KeeperError, runKeeper } from '../takeover/index.ts';
 import { type Config, ConfigError, loadConfig } from './config/index.ts';
-import { createLog } from './log.ts';
+import { createLog, exitAfterFlush } from './log.ts';
 import { Worker } from './worker.ts';
 
 const WAIT_FOR_PREDECESSOR_MS = 5_000;
@@ -81,12 +81,12 @@ async function work(config: Config): Promise<void> {
   const log = createLog(config.log.level, 'worker');
   process.on('unhandledRejection', (error) => {
     log.fatal({ err: error }, 'a defect: a promise was rejected and nobody listened');
-    log.flush(() => process.exit(1));
+    exitAfterFlush(log, 1);
   });
   try {
     await Worker.start(config, version, log);
   } catch (error) {
     log.fatal({ err: error }, 'the worker could not start');
-    log.flush(() => process.exit(1));
+    exitAfterFlush(log, 1);
   }
 }

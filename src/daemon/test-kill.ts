@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 
-const wanted = process.env['ROCKSY_TEST_KILL'];
-const once = process.env['ROCKSY_TEST_KILL_ONCE'];
+const wanted = process.env.ROCKSY_TEST_KILL;
+const once = process.env.ROCKSY_TEST_KILL_ONCE;
 
 /**
  * For the fault tests: ends this process by SIGKILL when it comes to the step that ROCKSY_TEST_KILL names, once, which

@@ -1,10 +1,12 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { connectToKeeper, type KeeperChannel, type KeeperSignal, type Orphan } from '../takeover/index.ts';
 import type { Config } from './config/index.ts';
 import { Listeners } from './connections/index.ts';
 import { Journal } from './journal/index.ts';
+import { exitAfterFlush } from './log.ts';
 import { DiskFloor, freeBytes, GrowthWatch, LogTimes, Mask, type Watched } from './logs/index.ts';
-import { Pools } from './pools/index.ts';
+import { type Pool, Pools } from './pools/index.ts';
 import { answer, type Daemon } from './requests/index.ts';
 import { RetentionSweep } from './retention.ts';
 import { logFileName, logOf, type Run, Runs, readProgress, runFileOf } from './runs/index.ts';
@@ -12,6 +14,8 @@ import { step } from './test-kill.ts';
 
 /** How long zygotes whose runs have ended may take to end. */
 const ZYGOTES_END_MS = 2_000;
+/** How long a start waits for zygotes of before to say hello; slower ones are still waited for, beside. */
+const ADOPT_MS = 5_000;
 const SECRET_NAME = /PASS|SECRET|TOKEN|KEY|CREDENTIAL/i;
 
 /** The worker: everything that rocksyd does but to stay. It dies with the keeper, which starts it again when it dies. */
@@ -35,7 +39,7 @@ export class Worker {
       onFatal: (error) => {
         // The keeper starts a new worker, which recovers from what is on the disk.
         log.fatal({ err: error }, 'the journal failed');
-        log.flush(() => process.exit(1));
+        exitAfterFlush(log, 1);
       },
     });
     const worker = new Worker(config, version, log, keeper, journal);
@@ -55,7 +59,7 @@ export class Worker {
       acknowledgeOrphan: (id) => keeper.acknowledgeOrphan(id),
       step,
     });
-    this.#pools = new Pools(config, log, () => journal.nextSession(), this.#runs);
+    this.#pools = new Pools(config, log, sessionNumbers(journal), this.#runs);
     const logTimes = new LogTimes();
     this.#growth = this.#watchGrowth(logTimes);
     this.#retention = new RetentionSweep({
@@ -90,11 +94,12 @@ export class Worker {
 
   async #begin(): Promise<void> {
     this.#runs.load(this.#pools);
-    await this.#pools.adopt();
     this.#keeper.onOrphan((orphan) => this.#orphan(orphan));
     this.#keeper.onSignal((signal) => this.#signal(signal));
-    this.#runs.recover();
-    this.#pools.serve();
+    const adopted = this.#pools.all.map((pool) => this.#adopt(pool));
+    await Promise.race([Promise.all(adopted), wait(ADOPT_MS, undefined, { ref: false })]);
+    this.#runs.recoverHomeless();
+    for (const pool of this.#pools.configured) pool.serve();
     this.#growth.start();
     for (const listen of this.#config.listen) {
       const fd = this.#keeper.listeners.get(listen.name);
@@ -104,6 +109,12 @@ export class Worker {
     }
     this.#keeper.ready();
     for (const listen of this.#config.listen) process.stdout.write(`listening on ${listen.name}\n`);
+  }
+
+  /** What became of a pool's runs is decided when all its zygotes of before have been heard, or have ended. */
+  async #adopt(pool: Pool): Promise<void> {
+    await pool.adopt();
+    this.#runs.recover(pool);
   }
 
   #orphan({ id, pid, startTime, code, signal, cpuUserMs, cpuSystemMs, maxRssBytes }: Orphan): void {
@@ -123,10 +134,10 @@ export class Worker {
 
   #stop(): void {
     this.#stopping ??= this.#end().then(
-      () => this.#log.flush(() => process.exit(0)),
+      () => exitAfterFlush(this.#log, 0),
       (error: unknown) => {
         this.#log.fatal({ err: error }, 'the stop failed');
-        this.#log.flush(() => process.exit(1));
+        exitAfterFlush(this.#log, 1);
       },
     );
   }
@@ -176,6 +187,16 @@ export class Worker {
   #logsInUse(): ReadonlySet<string> {
     return new Set([...this.#runs.live].map((run) => logFileName(run.identity)));
   }
+}
+
+/** Numbers of sessions with zygotes. A journal that can't be written must not keep us from hearing what they know. */
+function sessionNumbers(journal: Journal): () => Promise<number> {
+  let last = 0;
+  return async () => {
+    const seconds = Math.floor(Date.now() / 1000);
+    last = await journal.nextSession().catch(() => Math.max(last + 1, seconds));
+    return last;
+  };
 }
 
 /** Values of the pools' environments that are secrets by their names, never to be shown in a log. */

@@ -2,6 +2,7 @@
 // Must not know: anything of Rocksy. No policy, no waiting, no state.
 // This is the folder's only door.
 export { flockExclusive, isCloseOnExec, punchHole, setCloseOnExec } from './file.ts';
+export { isAlive, nameOf, ownerOf, type ProcessName, signalProcess } from './identity.ts';
 export { isPosixError, PosixError } from './libc.ts';
 export { memfd } from './memory.ts';
 export {

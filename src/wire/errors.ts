@@ -6,6 +6,7 @@ export const ERROR_CODES = [
   'unknown_request',
   'not_found',
   'not_running',
+  'not_ended',
   'freed',
   'unknown_pool',
   'not_supported',

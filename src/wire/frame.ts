@@ -7,28 +7,28 @@ export interface Framed {
 const LF = 10;
 const CR = 13;
 
+const NOTHING = Buffer.alloc(0);
+
 /**
- * Cuts a byte stream into lines. Holds at most one unfinished line of `maxBytes`; beyond that the stream is at fault
- * and nothing more is taken from it. The unfinished rest is plain data, so that another process can go on with it.
+ * Cuts a byte stream into lines. Holds at most one unfinished line of `maxBytes` (a `\r` at its end counts); beyond that
+ * the stream is at fault and nothing more is taken from it. The unfinished rest is plain data, so that another process
+ * can go on with it.
  */
 export class LineFramer {
   readonly #maxBytes: number;
-  #parts: Buffer[] = [];
-  #held = 0;
+  /** The unfinished line, in a buffer that grows with it: a line that comes byte by byte costs no more than its bytes. */
+  #held: Buffer = NOTHING;
+  #length = 0;
   #overflowed = false;
 
   constructor(maxBytes: number, rest?: Buffer) {
     this.#maxBytes = maxBytes;
-    if (rest !== undefined && rest.length > 0) {
-      this.#parts.push(rest);
-      this.#held = rest.length;
-    }
+    if (rest !== undefined) this.#hold(rest);
   }
 
   /** The bytes of the line that has not ended yet. */
   get rest(): Buffer {
-    if (this.#parts.length > 1) this.#parts = [Buffer.concat(this.#parts)];
-    return this.#parts[0] ?? Buffer.alloc(0);
+    return this.#held.subarray(0, this.#length);
   }
 
   push(chunk: Buffer): Framed {
@@ -37,16 +37,13 @@ export class LineFramer {
     while (!this.#overflowed) {
       const end = chunk.indexOf(LF, at);
       const piece = chunk.subarray(at, end < 0 ? chunk.length : end);
-      if (this.#held + piece.length > this.#maxBytes) {
+      if (this.#length + piece.length > this.#maxBytes) {
         this.#overflowed = true;
-        this.#parts = [];
-        this.#held = 0;
+        this.#forget();
         break;
       }
       if (end < 0) {
-        // A copy, because the chunk belongs to a larger buffer that would stay alive with it.
-        if (piece.length > 0) this.#parts.push(Buffer.from(piece));
-        this.#held += piece.length;
+        this.#hold(piece);
         break;
       }
       lines.push(this.#take(piece));
@@ -55,10 +52,30 @@ export class LineFramer {
     return { lines, tooLong: this.#overflowed };
   }
 
+  /** Copies, because a chunk belongs to a larger buffer that would stay alive with it. */
+  #hold(piece: Buffer): void {
+    const needed = this.#length + piece.length;
+    if (needed > this.#held.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(2 * this.#held.length, this.#maxBytes)));
+      this.#held.copy(grown, 0, 0, this.#length);
+      this.#held = grown;
+    }
+    piece.copy(this.#held, this.#length);
+    this.#length = needed;
+  }
+
   #take(last: Buffer): Buffer {
-    const line = this.#parts.length === 0 ? last : Buffer.concat([...this.#parts, last]);
-    this.#parts = [];
-    this.#held = 0;
+    let line = last;
+    if (this.#length > 0) {
+      this.#hold(last);
+      line = this.rest;
+      this.#forget();
+    }
     return line.length > 0 && line[line.length - 1] === CR ? line.subarray(0, -1) : line;
+  }
+
+  #forget(): void {
+    this.#held = NOTHING;
+    this.#length = 0;
   }
 }

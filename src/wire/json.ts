@@ -6,6 +6,9 @@ export const MAX_JSON_DEPTH = 100;
 /** Numbers whose text JavaScript does not give back: many digits, fractions, exponents, a negative zero. */
 const FRAGILE_NUMBER = /\d{16}|\d[.eE]|-0/;
 
+/** An escape that is half of a surrogate pair; the other half may stand beside it. */
+const SURROGATE = /\\u[dD][89a-fA-F]/;
+
 /** A JSON value as it was written: `JSON.stringify` gives back the source text of numbers that doubles can't hold. */
 export type JsonValue =
   | string
@@ -72,5 +75,16 @@ export function parseObject(text: string): { readonly [key: string]: JsonValue }
   if (typeof value !== 'object' || value === null || Array.isArray(value) || JSON.isRawJSON(value)) {
     throw new RocksyError('invalid_json', 'A request takes a JSON object');
   }
-  return value as { readonly [key: string]: JsonValue };
+  const object = value as { readonly [key: string]: JsonValue };
+  if (SURROGATE.test(text) && !isWellFormed(object)) {
+    throw new RocksyError('invalid_json', 'The JSON holds half of a surrogate pair, which is no character');
+  }
+  return object;
+}
+
+/** Whether all texts in a value have a UTF-8 form: what has none reaches neither disk nor a PHP as it was sent. */
+function isWellFormed(value: JsonValue): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, inner]) => name.isWellFormed() && isWellFormed(inner));
 }

@@ -15,7 +15,9 @@ const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** The text as a key, or null when it can't be one. */
 export function parseKey(text: string): RunKey | null {
-  if (text === '' || !text.isWellFormed() || CONTROL.test(text) || Buffer.byteLength(text) > MAX_KEY_BYTES) return null;
+  // Half surrogate pairs have no UTF-8: all of them would become the same U+FFFD on disk.
+  if (text === '' || !text.isWellFormed() || CONTROL.test(text) || Buffer.byteLength(text) > MAX_KEY_BYTES)
+    return null;
   return text as RunKey;
 }
 

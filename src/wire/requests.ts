@@ -175,6 +175,8 @@ function requestId(value: JsonValue | undefined): RequestId | undefined {
 /** Checks the fields of a request. Throws `unknown_request`, `hash_not_numeric` or `invalid_request`. */
 export function parseRequest(raw: RawRequest): Request {
   if (!isRequestName(raw.name)) throw new RocksyError('unknown_request', `There is no request '${raw.name}'`);
+  // First: the original looked at nothing else before its hash.
+  const about = (ABOUT_A_RUN as readonly string[]).includes(raw.name) ? runName(raw.fields) : {};
   const validator = validatorOf(raw.name);
   const fields = plainNumbers(raw.fields);
   if (!validator.Check(fields))
@@ -182,8 +184,9 @@ export function parseRequest(raw: RawRequest): Request {
   if (raw.name === 'run' && (fields['class'] === undefined) === (fields['argv'] === undefined)) {
     throw new RocksyError('invalid_request', 'run: expected either class or argv');
   }
-  const about = (ABOUT_A_RUN as readonly string[]).includes(raw.name) ? runName(raw.fields) : {};
-  return { ...fields, name: raw.name, ...about } as Request;
+  // It names an id, which is kept as it was written.
+  const subscription = raw.name === 'unsubscribe' ? { subscription: raw.fields['subscription'] } : {};
+  return { ...fields, ...subscription, name: raw.name, ...about } as Request;
 }
 
 /** Numbers at the top level as numbers again, whatever way they were written (`1e3`); `params` stay as they are. */

@@ -47,12 +47,14 @@ export class ZygoteClient {
 
   /**
    * Connects and says hello; events of the runs that the zygote knows come before this resolves.
-   * Rejects with the system's error (`ECONNREFUSED`: no zygote is there any more).
+   * Rejects with the system's error (`ECONNREFUSED`: no zygote is there any more), or when the zygote has not answered
+   * after `helloMs`; 0 waits for ever, for one that is still loading.
    */
   static async connect(
     path: string,
     session: number,
     listener: ZygoteListener,
+    helloMs: number,
   ): Promise<{ client: ZygoteClient; hello: HelloEvent }> {
     const socket = net.connect({ path });
     await new Promise<void>((resolve, reject) => {
@@ -60,7 +62,14 @@ export class ZygoteClient {
       socket.once('error', reject);
     });
     const client = new ZygoteClient(socket, listener);
-    const event = await client.#ask({ op: 'hello', version: CONTRACT_VERSION, session });
+    const late = setTimeout(
+      () => client.#close(`the zygote did not answer within ${helloMs} ms`),
+      helloMs || 2 ** 31 - 1,
+    );
+    late.unref();
+    const event = await client
+      .#ask({ op: 'hello', version: CONTRACT_VERSION, session })
+      .finally(() => clearTimeout(late));
     if (event.event !== 'hello') throw client.#wrong(event);
     return { client, hello: event };
   }
@@ -135,7 +144,8 @@ export class ZygoteClient {
       try {
         event = JSON.parse(line.toString()) as ZygoteEvent;
       } catch (error) {
-        return this.#close(`the zygote sent a line that is not JSON: ${(error as Error).message}`);
+        this.#close(`the zygote sent a line that is not JSON: ${(error as Error).message}`);
+        return;
       }
       this.#handle(event);
     }
@@ -148,7 +158,8 @@ export class ZygoteClient {
       case 'claimed':
       case 'ended':
       case 'refused':
-        return this.#listener.onRun(event);
+        this.#listener.onRun(event);
+        return;
       default: {
         const waiting = event.id === undefined ? undefined : this.#waiting.get(event.id);
         if (event.id === undefined || waiting === undefined) return;

@@ -62,7 +62,7 @@ export interface Features {
 
 /** Waits for something that has no event: a line in a file, a process that is gone. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 15_000;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
     await delay(2);
@@ -111,6 +111,13 @@ export class Conversation {
     return (await this.ask({ op: 'hello', version: 1, session })) as HelloEvent;
   }
 
+  /** Begins, and has the zygote probed: from then on it parks children. */
+  static async serve(zygote: TestedZygote): Promise<Conversation> {
+    const conversation = await Conversation.begin(zygote);
+    assert.partialDeepStrictEqual(await conversation.ask({ op: 'probe' }), { event: 'probed', ok: true });
+    return conversation;
+  }
+
   /** In one write: the zygote may read them at once. */
   send(...requests: object[]): void {
     this.write(requests.map((request) => `${JSON.stringify(request)}\n`).join(''));
@@ -138,7 +145,9 @@ export class Conversation {
 
   /** The first event of this name about the run; those before it, about the same run, are dropped. */
   async about<N extends 'forked' | 'claimed' | 'ended' | 'refused'>(key: string, name: N): Promise<Named<N>> {
-    return (await this.take((event) => event.event === name && 'key' in event && event.key === key)) as Named<N>;
+    return (await this.take(
+      (event) => event.event === name && 'key' in event && event.key === key,
+    )) as Named<N>;
   }
 
   /** What has come about the run, in order. */
@@ -180,7 +189,9 @@ export function logOf(zygote: TestedZygote, file: string): string {
 }
 
 export function runFileOf(zygote: TestedZygote, file: string): string[] {
-  return readFileSync(join(zygote.runs, `${file}.run`), 'utf8').trimEnd().split('\n');
+  return readFileSync(join(zygote.runs, `${file}.run`), 'utf8')
+    .trimEnd()
+    .split('\n');
 }
 
 function statOf(pid: number): string[] {
@@ -199,7 +210,11 @@ export function isAlive(pid: number): boolean {
 /** Those of a process that are not zombies, the oldest first. */
 export function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return text.split(' ').filter((word) => word !== '').map(Number).filter(isAlive);
+  return text
+    .split(' ')
+    .filter((word) => word !== '')
+    .map(Number)
+    .filter(isAlive);
 }
 
 function signalSet(pid: number, name: 'SigBlk' | 'SigIgn'): bigint {
@@ -258,11 +273,24 @@ export function contractSuite(
       const { id, descriptors, parked, ...rest } = await daemon.hello(3);
       assert.equal(typeof id, 'number');
       assert.equal(parked, 0);
-      const expected = { event: 'hello', version: 1, session: 3, pid: zygote.pid, generation: 7, draining: false };
+      const expected = {
+        event: 'hello',
+        version: 1,
+        session: 3,
+        pid: zygote.pid,
+        generation: 7,
+        draining: false,
+      };
       assert.deepEqual(rest, expected);
       const open = readdirSync(`/proc/${zygote.pid}/fd`).map(Number);
-      assert.deepEqual(open.filter((fd) => !descriptors.includes(fd)), []);
-      assert.deepEqual(descriptors.filter((fd) => !open.includes(fd)), []);
+      assert.deepEqual(
+        open.filter((fd) => !descriptors.includes(fd)),
+        [],
+      );
+      assert.deepEqual(
+        descriptors.filter((fd) => !open.includes(fd)),
+        [],
+      );
     });
 
     test('anything but hello at first is an error and the end of the connection', async () => {
@@ -303,7 +331,10 @@ export function contractSuite(
       await second.take((event) => event.event === 'hello');
       await first.closed;
       const told = second.events.map((event) => [event.event, 'key' in event ? event.key : null]);
-      assert.deepEqual(told, [['ended', 'over'], ['claimed', 'going']]);
+      assert.deepEqual(told, [
+        ['ended', 'over'],
+        ['claimed', 'going'],
+      ]);
     });
 
     test('what the older session has sent is carried out before the new one is answered', async () => {
@@ -315,12 +346,15 @@ export function contractSuite(
         first.send(...keys.map((key) => ({ op: 'start', key, file: key, ...programs.hello })));
         await new Promise(setImmediate); // libuv has written it
         const hello = second.hello(2 * round);
-        const known = hello.then(() => new Set(second.events.flatMap((event) => ('key' in event ? [event.key] : []))));
+        const known = hello.then(
+          () => new Set(second.events.flatMap((event) => ('key' in event ? [event.key] : []))),
+        );
         await first.closed;
         for (const key of keys) {
           // Known means that it goes on; not known that it never began, and can be started now.
           if ((await known).has(key)) {
-            if (!second.events.some((event) => event.event === 'ended' && event.key === key)) await second.about(key, 'ended');
+            if (!second.events.some((event) => event.event === 'ended' && event.key === key))
+              await second.about(key, 'ended');
           } else {
             assert.equal(existsSync(join(zygote.runs, `${key}.run`)), false);
             assert.equal((await second.run(key, programs.hello)).claimed, true);
@@ -341,7 +375,9 @@ export function contractSuite(
       writeFileSync(gate, '');
       await until('the run is over', () => !isAlive(pid));
       const second = await Conversation.begin(zygote, 2);
-      const ended = second.events.some((event) => event.event === 'ended') ? second.events[0] : await second.about('a', 'ended');
+      const ended = second.events.some((event) => event.event === 'ended')
+        ? second.events[0]
+        : await second.about('a', 'ended');
       assert.partialDeepStrictEqual(ended, { event: 'ended', key: 'a', pid, code: 0, claimed: true });
     });
 
@@ -381,7 +417,15 @@ export function contractSuite(
       assert.ok(forked?.event === 'forked' && claimed?.event === 'claimed' && ended?.event === 'ended');
       assert.equal(forked.pid, claimed.pid);
       const { cpu_user_ms, cpu_system_ms, max_rss_bytes, ...rest } = ended;
-      const expected = { event: 'ended', key: 'a', pid: forked.pid, code: 0, signal: null, reason: null, claimed: true };
+      const expected = {
+        event: 'ended',
+        key: 'a',
+        pid: forked.pid,
+        code: 0,
+        signal: null,
+        reason: null,
+        claimed: true,
+      };
       assert.deepEqual(rest, expected);
       assert.ok(cpu_user_ms >= 0 && cpu_system_ms >= 0 && max_rss_bytes > 100_000, JSON.stringify(ended));
       assert.equal(logOf(zygote, 'a'), 'hello\n');
@@ -403,7 +447,11 @@ export function contractSuite(
       test(`that ends with code ${code} has ended with that code`, async () => {
         await using zygote = start();
         const daemon = await Conversation.begin(zygote);
-        assert.partialDeepStrictEqual(await daemon.run('a', programs.exit(code)), { code, signal: null, claimed: true });
+        assert.partialDeepStrictEqual(await daemon.run('a', programs.exit(code)), {
+          code,
+          signal: null,
+          claimed: true,
+        });
         assert.equal(runFileOf(zygote, 'a').at(-1), `exit ${code}`);
       });
     }
@@ -429,10 +477,12 @@ export function contractSuite(
 
     test('has none of the descriptors of its zygote', async () => {
       await using zygote = start(features.parks ? { config: { prefork: 3 } } : {});
-      const daemon = await Conversation.begin(zygote);
+      const daemon = await Conversation.serve(zygote);
       await until('children are parked', () => !features.parks || childrenOf(zygote.pid).length === 3);
       await daemon.run('a', programs.descriptors);
-      const shared = logOf(zygote, 'a').split('\n').filter((target) => /^socket:|signalfd|children$/.test(target));
+      const shared = logOf(zygote, 'a')
+        .split('\n')
+        .filter((target) => /^socket:|signalfd|children$/.test(target));
       assert.deepEqual(shared, []);
     });
 
@@ -460,11 +510,17 @@ export function contractSuite(
       const daemon = await Conversation.begin(zygote);
       const { code } = await daemon.run('a', programs.folder, { cwd: '/no/such/folder' });
       assert.notEqual(code, 0);
-      assert.ok(runFileOf(zygote, 'a').some((line) => /^error .*\/no\/such\/folder/.test(line)), runFileOf(zygote, 'a').join());
+      assert.ok(
+        runFileOf(zygote, 'a').some((line) => /^error .*\/no\/such\/folder/.test(line)),
+        runFileOf(zygote, 'a').join(),
+      );
     });
 
     test('has env, and what it is, in its environment', async () => {
-      await using zygote = start({ config: { pool: 'web' }, env: { INHERITED: 'from the pool', OTHER: 'pool' } });
+      await using zygote = start({
+        config: { pool: 'web' },
+        env: { INHERITED: 'from the pool', OTHER: 'pool' },
+      });
       const daemon = await Conversation.begin(zygote);
       const env = { GREETING: 'good = day', OTHER: 'run', ROCKSY_KEY: 'forged' };
       const expected = {
@@ -492,8 +548,10 @@ export function contractSuite(
 
     test('may carry a request of a megabyte', async () => {
       await using zygote = start(features.parks ? { config: { prefork: 1 } } : {});
-      const daemon = await Conversation.begin(zygote);
-      const env = Object.fromEntries(Array.from({ length: 10 }, (_, index) => [`V${index}`, 'x'.repeat(100_000)]));
+      const daemon = await Conversation.serve(zygote);
+      const env = Object.fromEntries(
+        Array.from({ length: 10 }, (_, index) => [`V${index}`, 'x'.repeat(100_000)]),
+      );
       assert.equal((await daemon.run('a', programs.hello, { env })).code, 0);
       assert.equal(logOf(zygote, 'a'), 'hello\n');
     });
@@ -604,7 +662,12 @@ export function contractSuite(
       await ready(zygote, 'a');
       const answer = await daemon.ask({ op: 'signal', key: 'a', signal: 10 });
       assert.partialDeepStrictEqual(answer, { event: 'signalled', key: 'a', ok: true });
-      assert.partialDeepStrictEqual(await daemon.about('a', 'ended'), { code: null, signal: 10, reason: null, claimed: true });
+      assert.partialDeepStrictEqual(await daemon.about('a', 'ended'), {
+        code: null,
+        signal: 10,
+        reason: null,
+        claimed: true,
+      });
     });
 
     test('a signal to a run that has ended or is unknown is not sent', async () => {
@@ -627,7 +690,11 @@ export function contractSuite(
       await ready(zygote, 'a');
       const answer = await daemon.ask({ op: 'cancel', key: 'a', kill_after_ms: 60_000, reason: 'replaced' });
       assert.partialDeepStrictEqual(answer, { event: 'signalled', key: 'a', ok: true });
-      assert.partialDeepStrictEqual(await daemon.about('a', 'ended'), { code: null, signal: 15, reason: 'replaced' });
+      assert.partialDeepStrictEqual(await daemon.about('a', 'ended'), {
+        code: null,
+        signal: 15,
+        reason: 'replaced',
+      });
     });
 
     test('a cancel that is ignored is followed by SIGKILL', async () => {
@@ -637,13 +704,20 @@ export function contractSuite(
       await daemon.about('a', 'claimed');
       await ready(zygote, 'a');
       await daemon.ask({ op: 'cancel', key: 'a', kill_after_ms: 100, reason: 'cancel' });
-      assert.partialDeepStrictEqual(await daemon.about('a', 'ended'), { code: null, signal: 9, reason: 'cancel' });
+      assert.partialDeepStrictEqual(await daemon.about('a', 'ended'), {
+        code: null,
+        signal: 9,
+        reason: 'cancel',
+      });
     });
 
     test('a second cancel shortens the time and never lengthens it', async () => {
       await using zygote = start();
       const daemon = await Conversation.begin(zygote);
-      for (const [key, first, second] of [['a', 60_000, 50], ['b', 50, 60_000]] as const) {
+      for (const [key, first, second] of [
+        ['a', 60_000, 50],
+        ['b', 50, 60_000],
+      ] as const) {
         daemon.start(key, programs.stubborn);
         await daemon.about(key, 'claimed');
         await ready(zygote, key);
@@ -754,7 +828,7 @@ export function contractSuite(
       test(`${how}: no more starts; it exits with 0 when all runs have ended and are acknowledged`, async () => {
         await using zygote = start(features.parks ? { config: { prefork: 2 } } : {});
         const gate = join(zygote.folder, 'gate');
-        const daemon = await Conversation.begin(zygote);
+        const daemon = await Conversation.serve(zygote);
         daemon.start('a', programs.gate(gate));
         await daemon.about('a', 'claimed');
         if (how === 'drain') {
@@ -783,9 +857,18 @@ export function contractSuite(
     const parked = (zygote: TestedZygote, count: number): Promise<void> =>
       until(`${count} are parked`, () => childrenOf(zygote.pid).length === count);
 
+    test('nothing is parked before the probe has succeeded', async () => {
+      await using zygote = start({ config: { prefork: 1 } });
+      const daemon = await Conversation.begin(zygote);
+      await daemon.run('a', programs.hello);
+      assert.partialDeepStrictEqual(await daemon.ask({ op: 'stats' }), { parked: 0 });
+      await daemon.ask({ op: 'probe' });
+      await parked(zygote, 1);
+    });
+
     test('a run goes to a parked child, which is replaced', async () => {
       await using zygote = start({ config: { prefork: 2 } });
-      const daemon = await Conversation.begin(zygote);
+      const daemon = await Conversation.serve(zygote);
       await parked(zygote, 2);
       const waiting = childrenOf(zygote.pid);
       daemon.start('a', programs.wait);
@@ -797,7 +880,7 @@ export function contractSuite(
 
     test('more runs than parked children all run', async () => {
       await using zygote = start({ config: { prefork: 2 } });
-      const daemon = await Conversation.begin(zygote);
+      const daemon = await Conversation.serve(zygote);
       await parked(zygote, 2);
       const keys = Array.from({ length: 20 }, (_, index) => `k${index}`);
       daemon.send(...keys.map((key) => ({ op: 'start', key, file: key, ...programs.hello })));
@@ -807,7 +890,7 @@ export function contractSuite(
 
     test('they end with their zygote; a run of theirs does not', async () => {
       await using zygote = start({ config: { prefork: 2 } });
-      const daemon = await Conversation.begin(zygote);
+      const daemon = await Conversation.serve(zygote);
       const gate = join(zygote.folder, 'gate');
       await parked(zygote, 2);
       daemon.start('a', programs.gate(gate));
@@ -824,17 +907,20 @@ export function contractSuite(
 
     test('one that dies while it is parked costs no run', async () => {
       await using zygote = start({ config: { prefork: 1 } });
-      const daemon = await Conversation.begin(zygote);
+      const daemon = await Conversation.serve(zygote);
       await parked(zygote, 1);
       for (const child of childrenOf(zygote.pid)) process.kill(child, 'SIGKILL');
       await until('it is reaped', () => childrenOf(zygote.pid).every(isAlive));
-      await until('the zygote knows', () => !readdirSync('/proc').some((pid) => isDeadChild(pid, zygote.pid)));
+      await until(
+        'the zygote knows',
+        () => !readdirSync('/proc').some((pid) => isDeadChild(pid, zygote.pid)),
+      );
       assert.equal((await daemon.run('a', programs.hello)).code, 0);
     });
 
     test('one that does not claim in time is killed, and the run given to another', async () => {
       await using zygote = start({ config: { prefork: 1, claim_timeout_ms: 300 } });
-      const daemon = await Conversation.begin(zygote);
+      const daemon = await Conversation.serve(zygote);
       await parked(zygote, 1);
       const [stopped = 0] = childrenOf(zygote.pid);
       process.kill(stopped, 'SIGSTOP');
@@ -849,7 +935,7 @@ export function contractSuite(
 
     test('when four in a row have not claimed, nothing of the run has begun, and so it ends', async () => {
       await using zygote = start({ config: { prefork: 4, claim_timeout_ms: 200 } });
-      const daemon = await Conversation.begin(zygote);
+      const daemon = await Conversation.serve(zygote);
       await parked(zygote, 4);
       for (const child of childrenOf(zygote.pid)) process.kill(child, 'SIGSTOP');
       const ended = await daemon.run('a', programs.hello);
@@ -861,13 +947,16 @@ export function contractSuite(
 
     test('hello tells how many there are', async () => {
       await using zygote = start({ config: { prefork: 2 } });
-      const daemon = await Conversation.begin(zygote);
+      const daemon = await Conversation.serve(zygote);
       await parked(zygote, 2);
       assert.partialDeepStrictEqual(await daemon.ask({ op: 'stats' }), { parked: 2 });
       const hello = await daemon.hello(2);
       assert.equal(hello.parked, 2);
       const open = readdirSync(`/proc/${zygote.pid}/fd`).map(Number);
-      assert.deepEqual(open.filter((fd) => !hello.descriptors.includes(fd)), []);
+      assert.deepEqual(
+        open.filter((fd) => !hello.descriptors.includes(fd)),
+        [],
+      );
     });
   });
 }

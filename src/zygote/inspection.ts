@@ -40,9 +40,17 @@ function lookAt(pid: number, { fd, target, access }: Descriptor): Finding | null
     const endpoint = tcpSocket(pid, Number(socket[1]))?.peer ?? null;
     const peer = endpoint === null ? null : `${endpoint.address}:${endpoint.port}`;
     const what = peer === null ? 'a socket' : `a TCP connection to ${peer}`;
-    return { name: peer === null ? 'socket' : `tcp:${peer}`, message: `the bootstrap left ${what} open (descriptor ${fd}); ${REMEDY}` };
+    return {
+      name: peer === null ? 'socket' : `tcp:${peer}`,
+      message: `the bootstrap left ${what} open (descriptor ${fd}); ${REMEDY}`,
+    };
   }
-  if (target.startsWith('/') && !target.startsWith('/dev/') && !target.endsWith(' (deleted)') && access !== 'read') {
+  if (
+    target.startsWith('/') &&
+    !target.startsWith('/dev/') &&
+    !target.endsWith(' (deleted)') &&
+    access !== 'read'
+  ) {
     return {
       name: `file:${target}`,
       message: `the bootstrap left ${target} open for writing (descriptor ${fd}), a database file perhaps; ${REMEDY}`,

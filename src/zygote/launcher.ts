@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { listenUnix } from '../posix/index.ts';
+import { listenUnix, memfd } from '../posix/index.ts';
 import { CONFIG_VARIABLE, type ZygoteConfig } from './contract.ts';
 
 export type RuntimeName = 'php' | 'command';
@@ -63,41 +63,62 @@ function program(path: string): string {
   return fileURLToPath(new URL(`./${path}`, import.meta.url));
 }
 
+/** Where Debian and every other distribution has them. Never looked up: root runs them. */
+const BIN = '/usr/bin';
+
+/** The descriptor that the pool's environment is read from. */
+const ENVIRONMENT_FD = 4;
+
 /**
- * The command that becomes the zygote: limits and priority first, while we may still raise them, then the account,
- * then the interpreter. Each of these programs executes the next in its own place, so the pid stays.
+ * The command that becomes the zygote: limits and priority first, while we may still raise them, then the account, and
+ * only then, as the pool's user, the pool's environment: a PATH or LD_PRELOAD of a pool must not be in force for
+ * programs that root runs. It comes through a descriptor, since arguments are there for everybody to see. Each of these
+ * programs executes the next in its own place, so the pid stays.
  */
 export function commandLine(options: LaunchOptions): string[] {
   const limits = [...options.rlimits].map(([name, { soft, hard }]) => `--${name}=${soft}:${hard}`);
   return [
-    ...(limits.length === 0 ? [] : ['prlimit', ...limits, '--']),
-    ...(options.nice === 0 ? [] : ['nice', '-n', String(options.nice)]),
+    ...(limits.length === 0 ? [] : [`${BIN}/prlimit`, ...limits, '--']),
+    ...(options.nice === 0 ? [] : [`${BIN}/nice`, '-n', String(options.nice)]),
     ...(options.account === null ? [] : becoming(options.account, options.group)),
+    '/bin/sh',
+    '-c',
+    `. /proc/self/fd/${ENVIRONMENT_FD} && exec "$@" ${ENVIRONMENT_FD}<&-`,
+    'rocksy-zygote',
     ...PROGRAMS[options.runtime](options.interpreter, options.args),
   ];
 }
 
 function becoming(account: Account, group: string | null): string[] {
   const groups = `--regid=${group ?? account.gid}`;
-  return ['setpriv', `--reuid=${account.name}`, groups, '--init-groups', '--no-new-privs', '--'];
+  return [`${BIN}/setpriv`, `--reuid=${account.name}`, groups, '--init-groups', '--no-new-privs', '--'];
 }
+
+const CLEAN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** What a zygote finds in its environment: an account's plain login, the pool's `env`, its configuration. Nothing of ours. */
 export function environment(options: LaunchOptions): Record<string, string> {
   const { account } = options;
   const own = (name: string): string => process.env[name] ?? '';
   return {
-    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    PATH: CLEAN_PATH,
     HOME: account?.home ?? own('HOME'),
     USER: account?.name ?? own('USER'),
     LOGNAME: account?.name ?? own('USER'),
     SHELL: account?.shell ?? '/bin/sh',
-    LANG: process.env['LANG'] ?? 'C.UTF-8',
+    LANG: process.env.LANG ?? 'C.UTF-8',
     ...(options.runtime === 'php' ? { USE_ZEND_ALLOC_HUGE_PAGES: '1' } : {}),
     ...testHooks(),
     ...Object.fromEntries(options.env),
     [CONFIG_VARIABLE]: JSON.stringify(options.config),
   };
+}
+
+/** The environment as a script for sh. Between single quotes a shell changes nothing; a quote itself goes between two. */
+export function exports(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'\n`)
+    .join('');
 }
 
 /** The fault tests let a process kill itself at a named step (test/faults). */
@@ -115,20 +136,22 @@ function testHooks(): Record<string, string> {
  * holds none of ours but the listening socket that was made for it (its descriptor 3).
  */
 export function launch(options: LaunchOptions): ChildProcess {
-  const listening = listenUnix({ path: options.socketPath, mode: 0o600, backlog: 16 });
-  const log = fs.openSync(options.bootLog, 'a', 0o600);
+  const owned: number[] = [];
+  const own = (fd: number): number => owned[owned.push(fd) - 1] ?? fd;
   try {
+    const listening = own(listenUnix({ path: options.socketPath, mode: 0o600, backlog: 16 }));
+    const log = own(fs.openSync(options.bootLog, 'a', 0o600));
+    const variables = own(memfd('environment', Buffer.from(exports(environment(options)))));
     const [file = '', ...args] = commandLine(options);
     const child = spawn(file, args, {
       cwd: options.cwd,
-      env: environment(options),
+      env: { PATH: CLEAN_PATH, LANG: 'C.UTF-8' },
       detached: true,
-      stdio: ['ignore', log, log, listening],
+      stdio: ['ignore', log, log, listening, variables],
     });
     child.unref();
     return child;
   } finally {
-    fs.closeSync(log);
-    fs.closeSync(listening);
+    for (const fd of owned) fs.closeSync(fd);
   }
 }

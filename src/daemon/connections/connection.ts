@@ -16,18 +16,32 @@ export interface Transport {
   write(bytes: Buffer, done: () => void): void;
   pause(): void;
   resume(): void;
+  /** The connection is about to end: it is cut off where the client does not take the rest of it in time. */
+  expire(): void;
   /** Ends the connection after what was written. */
   end(): void;
-  destroy(): void;
 }
 
 /** What answers the requests of a connection. */
 export type Answerer = (request: RawRequest, connection: Connection) => Promise<object | null>;
 
 /** A request that is answered in its turn, or what is to be said of a line that was none. */
-type Ordered = { readonly request: RawRequest } | { readonly fields: object };
+type Ordered = { readonly bytes: number } & ({ readonly request: RawRequest } | { readonly fields: object });
 
 const HTTP = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PRI) \S+ HTTP\/\d/;
+
+/** Requests of one connection that are taken in one turn of the event loop: others are served in between. */
+const TURN_REQUESTS = 16;
+/** Input is cut into lines in such pieces, so that a chunk of line ends does not become as many objects at once. */
+const PIECE_BYTES = 4_096;
+/** Input that waits to be cut into lines; beyond it the client is not read from. */
+const MAX_INPUT_BYTES = 262_144;
+
+/**
+ * open: the client may ask · input-ended: it asks no more, and is owed answers · ending: it is owed what was said so
+ * far · ended: our side is closed · closed: the connection is gone.
+ */
+type State = 'open' | 'input-ended' | 'ending' | 'ended' | 'closed';
 
 /**
  * One client: bytes in, answers out. Knows no socket; it is fed chunks and writes through a `Transport`.
@@ -42,19 +56,25 @@ export class Connection {
   readonly #answer: Answerer;
   readonly #limits: Limits;
   readonly #framer: LineFramer;
+  readonly #input: Buffer[] = [];
+  #inputBytes = 0;
+  #lines: readonly Buffer[] = [];
+  #nextLine = 0;
+  #tooLong = false;
   readonly #ordered: Ordered[] = [];
   #orderedBusy = false;
-  /** Lines that wait until fewer requests are in progress. */
-  #backlog: Buffer[] = [];
   #inProgress = 0;
+  #inProgressBytes = 0;
+  #takenThisTurn = 0;
   #out: Buffer[] = [];
   #outBytes = 0;
   #writing = false;
   #paused = false;
   #first = true;
-  #state: 'open' | 'input-ended' | 'ending' | 'closed' = 'open';
+  #state: State = 'open';
   readonly #closing = new AbortController();
-  readonly #drained = new Set<() => void>();
+  /** What waits until little enough is unsent. */
+  readonly #waiting: (() => void)[] = [];
 
   constructor(options: {
     name: string;
@@ -79,12 +99,9 @@ export class Connection {
   /** The client's bytes. */
   feed(chunk: Buffer): void {
     if (this.#state !== 'open') return;
-    const { lines, tooLong } = this.#framer.push(chunk);
-    for (const line of lines) this.#backlog.push(line);
+    this.#input.push(chunk);
+    this.#inputBytes += chunk.length;
     this.#work();
-    if (tooLong) {
-      this.#fail(new RocksyError('line_too_long', `A line is longer than ${this.#limits.lineBytes} bytes`));
-    }
   }
 
   /** The client sends no more; what it asked for is still answered. */
@@ -93,11 +110,11 @@ export class Connection {
     this.#finish();
   }
 
-  /** The connection is gone. */
+  /** The connection is gone. What has been taken is still done, and heard by nobody. */
   lost(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#backlog = [];
+    this.#dropInput();
     this.#out = [];
     this.#outBytes = 0;
     this.#closing.abort(new RocksyError('internal', 'The client is gone'));
@@ -106,64 +123,135 @@ export class Connection {
 
   /** Ends the connection after what has been said so far. */
   end(): void {
-    if (this.#state === 'closed') return;
+    if (!this.#isListening) return;
     this.#state = 'ending';
-    this.#backlog = [];
+    this.#dropInput();
+    this.#transport.expire();
     this.#finish();
   }
 
-  /** A line that nobody asked for by its own request (events, log data). */
+  /** A line that nobody asked for by its own request (events). */
   push(id: RequestId, fields: object): void {
-    if (this.#state === 'closed') return;
+    if (!this.#isListening) return;
     this.#send(encodeAnswer(id, fields));
-    if (this.#outBytes > this.#limits.pushBytes) {
-      this.#fail(new RocksyError('slow_reader', `The client left ${this.#outBytes} bytes unread`));
-    }
+    if (this.#outBytes <= this.#limits.pushBytes) return;
+    const error = new RocksyError('slow_reader', `The client left ${this.#outBytes} bytes unread`);
+    // All but what is being written: the memory is wanted back.
+    for (const unsent of this.#out) this.#outBytes -= unsent.length;
+    this.#out = [];
+    this.#fail(error);
   }
 
-  /** Resolves when little enough is unsent for more to be pushed, or when the connection is gone. */
-  async drained(): Promise<void> {
-    while (this.#state !== 'closed' && this.#outBytes > this.#limits.unreadBytes) {
-      await new Promise<void>((resolve) => this.#drained.add(resolve));
-    }
+  /** As `push`, but when little enough is unsent, which it waits for: for data whose source can wait. */
+  async pushInTurn(id: RequestId, fields: object): Promise<void> {
+    if (this.#isUnread) {
+      // Sent by whoever wakes: of many that wait, each sees what the one before has sent.
+      await new Promise<void>((resolve) =>
+        this.#waiting.push(() => {
+          this.push(id, fields);
+          resolve();
+        }),
+      );
+    } else this.push(id, fields);
   }
 
-  #work(): void {
-    let taken = 0;
-    while (
-      taken < this.#backlog.length &&
-      !this.#crowded &&
-      this.#state !== 'closed' &&
-      this.#state !== 'ending'
-    ) {
-      const line = this.#backlog[taken++];
-      if (line !== undefined) this.#take(line);
-    }
-    if (taken > 0) this.#backlog.splice(0, taken);
-    const pause = this.#backlog.length > 0;
-    if (pause !== this.#paused && this.#state === 'open') {
-      this.#paused = pause;
-      if (pause) this.#transport.pause();
-      else this.#transport.resume();
-    }
+  get #isListening(): boolean {
+    return this.#state === 'open' || this.#state === 'input-ended';
+  }
+
+  get #isUnread(): boolean {
+    return this.#state !== 'closed' && this.#outBytes > this.#limits.unreadBytes;
   }
 
   /** Too much is in progress or unread for more requests to be taken from this client. */
-  get #crowded(): boolean {
-    return this.#inProgress >= this.#limits.pipelined || this.#outBytes > this.#limits.unreadBytes;
+  get #isCrowded(): boolean {
+    return (
+      this.#inProgress >= this.#limits.pipelined ||
+      this.#inProgressBytes >= this.#limits.lineBytes ||
+      this.#isUnread
+    );
+  }
+
+  get #hasInput(): boolean {
+    return this.#nextLine < this.#lines.length || this.#input.length > 0;
+  }
+
+  /** Takes what requests may be taken now. */
+  #work(): void {
+    while (this.#isListening && !this.#isCrowded && this.#takenThisTurn < TURN_REQUESTS) {
+      const line = this.#line();
+      if (line === null) break;
+      if (this.#takenThisTurn++ === 0) setImmediate(() => this.#nextTurn());
+      this.#take(line);
+    }
+    this.#adjustReading();
+  }
+
+  #nextTurn(): void {
+    this.#takenThisTurn = 0;
+    this.#work();
+    this.#finish();
+  }
+
+  /** The next line of what has come in; null when there is none that is whole. */
+  #line(): Buffer | null {
+    for (;;) {
+      const line = this.#lines[this.#nextLine];
+      if (line !== undefined) {
+        this.#nextLine++;
+        return line;
+      }
+      if (this.#tooLong) {
+        const { lineBytes } = this.#limits;
+        this.#fail(new RocksyError('line_too_long', `A line is longer than ${lineBytes} bytes`));
+        return null;
+      }
+      const piece = this.#piece();
+      if (piece === null) return null;
+      const { lines, tooLong } = this.#framer.push(piece);
+      this.#lines = lines;
+      this.#nextLine = 0;
+      this.#tooLong = tooLong;
+    }
+  }
+
+  #piece(): Buffer | null {
+    const [chunk] = this.#input;
+    if (chunk === undefined) return null;
+    const piece = chunk.subarray(0, PIECE_BYTES);
+    if (piece.length < chunk.length) this.#input[0] = chunk.subarray(PIECE_BYTES);
+    else this.#input.shift();
+    this.#inputBytes -= piece.length;
+    return piece;
+  }
+
+  #dropInput(): void {
+    this.#input.length = 0;
+    this.#inputBytes = 0;
+    this.#lines = [];
+    this.#nextLine = 0;
+  }
+
+  #adjustReading(): void {
+    if (this.#state !== 'open') return;
+    const pause = (this.#isCrowded && this.#hasInput) || this.#inputBytes > MAX_INPUT_BYTES;
+    if (pause === this.#paused) return;
+    this.#paused = pause;
+    if (pause) this.#transport.pause();
+    else this.#transport.resume();
   }
 
   #take(line: Buffer): void {
     if (this.#first) {
       this.#first = false;
       if (HTTP.test(line.subarray(0, 4096).toString('latin1'))) {
-        return this.#fail(
-          new RocksyError('http', 'This is not an HTTP server', { hint: 'see docs/wire.md' }),
-        );
+        this.#fail(new RocksyError('http', 'This is not an HTTP server', { hint: 'see docs/wire.md' }));
+        return;
       }
     }
-    this.#inProgress++;
     const taken = read(line);
+    this.#inProgress++;
+    this.#inProgressBytes += taken.bytes;
     if ('request' in taken && taken.request.id !== undefined) void this.#respond(taken);
     else {
       this.#ordered.push(taken);
@@ -173,8 +261,10 @@ export class Connection {
 
   async #inTurn(): Promise<void> {
     this.#orderedBusy = true;
-    for (let next = this.#ordered.shift(); next !== undefined; next = this.#ordered.shift())
+    for (let next = this.#ordered.shift(); next !== undefined; next = this.#ordered.shift()) {
+      while (this.#isUnread) await new Promise<void>((resolve) => this.#waiting.push(resolve));
       await this.#respond(next);
+    }
     this.#orderedBusy = false;
   }
 
@@ -182,13 +272,14 @@ export class Connection {
     const id = 'request' in taken ? taken.request.id : undefined;
     const fields = 'request' in taken ? await this.#answer(taken.request, this) : taken.fields;
     this.#inProgress--;
+    this.#inProgressBytes -= taken.bytes;
     if (fields !== null) this.#send(encodeAnswer(id, fields));
     this.#work();
     this.#finish();
   }
 
   #send(bytes: Buffer): void {
-    if (this.#state === 'closed' || bytes.length === 0) return;
+    if (this.#state === 'closed' || this.#state === 'ended' || bytes.length === 0) return;
     this.#out.push(bytes);
     this.#outBytes += bytes.length;
     if (!this.#writing) this.#flush();
@@ -201,23 +292,27 @@ export class Connection {
     this.#out = [];
     this.#writing = true;
     this.#transport.write(bytes, () => {
+      if (this.#state === 'closed') return;
       this.#writing = false;
       this.#outBytes -= bytes.length;
       this.#flush();
-      if (this.#outBytes <= this.#limits.unreadBytes) this.#wake();
+      this.#wake();
       this.#work();
       this.#finish();
     });
   }
 
   #wake(): void {
-    for (const resume of this.#drained) resume();
-    this.#drained.clear();
+    while (!this.#isUnread) {
+      const wake = this.#waiting.shift();
+      if (wake === undefined) return;
+      wake();
+    }
   }
 
   /** Says why, then closes this connection; nobody else's is touched. */
   #fail(error: RocksyError): void {
-    if (this.#state === 'closed' || this.#state === 'ending') return;
+    if (!this.#isListening) return;
     this.#send(encodeAnswer(undefined, { ...errorFields(error), error_text: error.message }));
     this.#ordered.length = 0;
     this.end();
@@ -225,17 +320,20 @@ export class Connection {
 
   #finish(): void {
     if (this.#state !== 'ending' && this.#state !== 'input-ended') return;
-    const owed = this.#state === 'input-ended' && this.#inProgress + this.#backlog.length > 0;
+    const owed = this.#state === 'input-ended' && (this.#inProgress > 0 || this.#hasInput);
     if (owed || this.#writing || this.#outBytes > 0) return;
+    this.#state = 'ended';
     this.#transport.end();
   }
 }
 
 function read(line: Buffer): Ordered {
+  const bytes = line.length;
   try {
-    return { request: parseLine(line) };
+    return { request: parseLine(line), bytes };
   } catch (error) {
     if (!(error instanceof RocksyError)) throw error;
-    return { fields: error.code === 'invalid_json' ? ORIGINAL.invalidJson : errorFields(error) };
+    const fields = error.code === 'invalid_json' ? ORIGINAL.invalidJson : errorFields(error);
+    return { fields, bytes };
   }
 }

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import type { Logger } from 'pino';
-import { getPeerCredentials } from '../../posix/index.ts';
+import { getDescriptorLimit, getPeerCredentials } from '../../posix/index.ts';
 import { encodeAnswer, errorFields, RocksyError } from '../../wire/index.ts';
 import type { Auth, Limits, Listen, Role } from '../config/index.ts';
 import { type Answerer, Connection, type Transport } from './connection.ts';
@@ -14,18 +14,34 @@ export interface ListenersOptions {
 
 /** As the keeper has it; Node would set its own 511. */
 const BACKLOG = 4_096;
-/** How long a client that was told goodbye may take to read it. */
+/** How long a client that was told goodbye may take to read it, and how much it may still send meanwhile. */
 const LINGER_MS = 5_000;
+const LINGER_BYTES = 4 << 20;
+/** Clients that vanished without a word (their machine lost power) are asked after so long whether they are there. */
+const KEEP_ALIVE_MS = 60_000;
+/** Of the descriptors that the process may have; the rest is for the journal, logs and zygotes. */
+const SHARE_OF_DESCRIPTORS = 0.9;
+/** Connections over a Unix socket that admins may have when all others are taken. */
+const RESERVED_FOR_ADMINS = 16;
 
 /** The daemon's listeners. The keeper has bound their sockets and keeps them; we accept on them. */
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #servers: net.Server[] = [];
   readonly #connections = new Map<Connection, net.Socket>();
+  readonly #capacity: number;
   #accepted = 0;
 
   constructor(options: ListenersOptions) {
     this.#options = options;
+    const room = Math.floor(getDescriptorLimit().soft * SHARE_OF_DESCRIPTORS);
+    this.#capacity = Math.min(options.limits.connections, room);
+    if (this.#capacity < options.limits.connections) {
+      options.log.warn(
+        { connections: this.#capacity },
+        'limits.connections is more than the limit of descriptors (ulimit -n) leaves room for',
+      );
+    }
   }
 
   get connectionCount(): number {
@@ -34,8 +50,9 @@ export class Listeners {
 
   /** Accepts on a listening socket that the keeper holds. */
   async add(listen: Listen, fd: number): Promise<void> {
-    const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(listen, socket),
+    const server = net.createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
+      (socket) => this.#accept(listen, socket),
     );
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -51,28 +68,28 @@ export class Listeners {
   #accept(listen: Listen, socket: net.Socket): void {
     const { limits, log } = this.#options;
     const name = `${listen.name}#${++this.#accepted}`;
-    if (this.#connections.size >= limits.connections) {
+    const role = this.#roleOf(listen, socket);
+    const transport = transportOf(socket);
+    socket.on('error', (cause) => log.debug({ connection: name, err: cause }, 'connection error'));
+    if (this.#connections.size >= this.#capacity + reservedFor(listen, role)) {
       const error = new RocksyError(
         'too_many_connections',
-        `There are ${limits.connections} connections already`,
+        `There are ${this.#connections.size} connections already`,
       );
-      socket.on('error', (cause) => log.debug({ connection: name, err: cause }, 'connection error'));
-      socket.end(encodeAnswer(undefined, { ...errorFields(error), error_text: error.message }), () =>
-        socket.destroy(),
-      );
+      socket.write(encodeAnswer(undefined, { ...errorFields(error), error_text: error.message }));
+      transport.end();
       return;
     }
     const connection = new Connection({
       name,
-      role: this.#roleOf(listen, socket),
+      role,
       limits,
-      transport: transportOf(socket),
+      transport,
       answer: this.#options.answer,
     });
     this.#connections.set(connection, socket);
     socket.on('data', (chunk) => connection.feed(chunk));
     socket.on('end', () => connection.inputEnded());
-    socket.on('error', (cause) => log.debug({ connection: name, err: cause }, 'connection error'));
     socket.on('close', () => {
       this.#connections.delete(connection);
       connection.lost();
@@ -97,26 +114,47 @@ export class Listeners {
   async close(): Promise<void> {
     const sockets = [...this.#connections.values()];
     for (const connection of this.#connections.keys()) connection.end();
-    const timer = setTimeout(() => {
-      for (const socket of sockets) socket.destroy();
-    }, LINGER_MS);
     await Promise.all(
       sockets.map((socket) => socket.closed || new Promise((resolve) => socket.once('close', resolve))),
     );
-    clearTimeout(timer);
   }
 }
 
+function reservedFor(listen: Listen, role: Role | null): number {
+  return listen.kind === 'unix' && role === 'admin' ? RESERVED_FOR_ADMINS : 0;
+}
+
 function transportOf(socket: net.Socket): Transport {
+  let expiring = false;
+  const expire = (): void => {
+    if (expiring) return;
+    expiring = true;
+    expireSocket(socket);
+  };
   return {
     write: (bytes, done) => socket.write(bytes, (error) => error == null && done()),
     pause: () => socket.pause(),
     resume: () => socket.resume(),
+    expire,
     end: () => {
-      // A half-open socket stays until both sides have ended; a client that never ends its side may not keep it.
-      if (!socket.writableEnded) socket.end(() => socket.setTimeout(LINGER_MS, () => socket.destroy()));
-      socket.resume();
+      socket.end();
+      expire();
     },
-    destroy: () => socket.destroy(),
   };
+}
+
+/**
+ * A half-open socket stays until both sides have ended; a client that does not end its side, or does not read ours, may
+ * not keep it. What it still sends is thrown away: a socket that is closed with unread input takes back what was last
+ * said (RST: RFC 1122, 4.2.2.13).
+ */
+function expireSocket(socket: net.Socket): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+  let left = LINGER_BYTES;
+  socket.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) socket.destroy();
+  });
+  socket.resume();
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import type { ProcessName } from '../../posix/index.ts';
+import { RocksyError } from '../../wire/index.ts';
 import type { Account } from '../../zygote/index.ts';
 
 /** What is known on disk of a generation that may still live. */
@@ -16,6 +18,9 @@ export interface GenerationNote {
   /** Of everything that it was started with; another one means: the configuration has changed since. */
   readonly fingerprint: string;
   readonly startedMs: number;
+  readonly process: ProcessName;
+  /** Whether it has passed inspection and probe. One that has not is no zygote to go on with. */
+  readonly proved: boolean;
 }
 
 const KEPT_BOOT_LOGS = 10;
@@ -36,11 +41,19 @@ export class PoolFolder {
     this.notes = path.join(this.path, 'notes');
   }
 
-  create(account: Account | null): void {
+  /**
+   * Makes what is not there yet. Returns the user that the runs' files belong to.
+   * Throws where somebody else could have put something in the folder's place, and where the pool's user has changed.
+   */
+  create(account: Account | null): number {
     fs.mkdirSync(this.path, { recursive: true, mode: 0o711 });
-    fs.mkdirSync(this.runs, { recursive: true, mode: 0o700 });
+    assertOwn(this.path);
     fs.mkdirSync(this.notes, { recursive: true, mode: 0o700 });
-    if (account !== null) fs.chownSync(this.runs, account.uid, account.gid);
+    if (fs.lstatSync(this.runs, { throwIfNoEntry: false }) === undefined) {
+      fs.mkdirSync(this.runs, { mode: 0o700 });
+      if (account !== null) fs.lchownSync(this.runs, account.uid, account.gid);
+    }
+    return fs.lstatSync(this.runs).uid;
   }
 
   files(number: number): GenerationFiles {
@@ -67,14 +80,15 @@ export class PoolFolder {
   }
 
   writeNote(files: GenerationFiles, note: GenerationNote): void {
-    fs.writeFileSync(files.note, JSON.stringify(note), { mode: 0o600 });
+    fs.writeFileSync(`${files.note}.new`, JSON.stringify(note), { mode: 0o600 });
+    fs.renameSync(`${files.note}.new`, files.note);
   }
 
   readNote(files: GenerationFiles): GenerationNote | null {
     try {
       return JSON.parse(fs.readFileSync(files.note, 'utf8')) as GenerationNote;
     } catch {
-      // Without a readable note the generation counts as one of another configuration: it drains.
+      // It was being started when its daemon died: nothing is known of it.
       return null;
     }
   }
@@ -87,6 +101,20 @@ export class PoolFolder {
       .filter((number) => !Number.isNaN(number))
       .sort((a, b) => a - b);
   }
+}
+
+/** A folder that only the daemon's user can change: whoever else could would lead a daemon that is root astray. */
+export function assertOwn(folder: string): void {
+  const stats = fs.lstatSync(folder);
+  const uid = process.getuid?.() ?? 0;
+  if (stats.isDirectory() && stats.uid === uid && (stats.mode & 0o022) === 0) return;
+  throw new RocksyError(
+    'state_unwritable',
+    `${folder} has to be a folder of user ${uid} that nobody else can write to`,
+    {
+      hint: `chown ${uid} '${folder}' && chmod go-w '${folder}', or choose another state directory`,
+    },
+  );
 }
 
 export function fingerprint(value: unknown): string {

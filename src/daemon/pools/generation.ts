@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { kill } from '../../posix/index.ts';
+import type { Logger } from 'pino';
+import { isAlive, nameOf, type ProcessName, signalProcess } from '../../posix/index.ts';
 import { RocksyError, type RunKey } from '../../wire/index.ts';
 import {
   type HelloEvent,
@@ -14,19 +15,39 @@ import {
 } from '../../zygote/index.ts';
 import type { GenerationFiles } from './folder.ts';
 
-export type GenerationState = 'starting' | 'serving' | 'draining' | 'gone';
+/**
+ * `adopting`: left by a former daemon, and nothing has been heard of it yet. `starting`: loads its bootstrap.
+ * `serving`, `draining`: as told. `gone`: its process has ended.
+ */
+export type GenerationState = 'adopting' | 'starting' | 'serving' | 'draining' | 'gone';
 
 /** Threads that a runtime itself has: PHP one; Node's own zygote is not inspected, it loads nothing of the user's. */
 const KNOWN_THREADS = 1;
 const OUTPUT_SHOWN_BYTES = 16_384;
-const RECONNECT_MS = 100;
+const RECONNECT_FIRST_MS = 20;
+const RECONNECT_MAX_MS = 5_000;
+/** A zygote that has loaded answers at once; one that does not is stopped, or somebody else holds its socket. */
+const HELLO_MS = 10_000;
+/** So long without a session is more than a busy moment. */
+const SILENT_MS = 10_000;
+const SIGKILL = 9;
 
 export interface GenerationListener {
   onRun(generation: Generation, event: RunEvent): void;
-  /** A new session with the same zygote: it never got these runs that were written to the former one. */
+  /** A session with a zygote that is not new: of these runs that were given to it it knows nothing. */
   onResumed(generation: Generation, missing: readonly RunKey[]): void;
+  /** There has been no session for long, though its process lives. */
+  onSilent(generation: Generation): void;
   /** The zygote has ended; what it knew and had not told is gone with it. Called once. */
   onGone(generation: Generation): void;
+}
+
+export interface GenerationOptions {
+  readonly files: GenerationFiles;
+  readonly startedMs: number;
+  readonly log: Logger;
+  readonly nextSession: () => Promise<number>;
+  readonly listener: GenerationListener;
 }
 
 /** One zygote of a pool, over all sessions with it. */
@@ -36,26 +57,23 @@ export class Generation {
   readonly startedMs: number;
   /** Runs that were given to it and whose outcome it still has to tell. */
   readonly runs = new Set<RunKey>();
-  state: GenerationState = 'starting';
-  pid: number | null = null;
-  readonly #listener: GenerationListener;
-  readonly #nextSession: () => Promise<number>;
+  state: GenerationState;
+  /** Its process, as we have started it or noted it; never what the zygote says of itself: user code runs in it. */
+  process: ProcessName | null = null;
+  readonly #options: GenerationOptions;
   #client: ZygoteClient | null = null;
   #detached = false;
-  /** Runs that the zygote told of before its hello: all that it knows. */
-  readonly #told = new Set<string>();
+  /** News that came before the session was taken in; null once they are passed on as they come. */
+  #held: RunEvent[] | null = null;
+  readonly #abort = new AbortController();
+  readonly #sessionWaiters = new Set<() => void>();
 
-  constructor(
-    files: GenerationFiles,
-    startedMs: number,
-    nextSession: () => Promise<number>,
-    listener: GenerationListener,
-  ) {
-    this.number = files.number;
-    this.files = files;
-    this.startedMs = startedMs;
-    this.#nextSession = nextSession;
-    this.#listener = listener;
+  constructor(state: 'adopting' | 'starting', options: GenerationOptions) {
+    this.state = state;
+    this.number = options.files.number;
+    this.files = options.files;
+    this.startedMs = options.startedMs;
+    this.#options = options;
   }
 
   /** The session, or null while there is none. */
@@ -63,39 +81,58 @@ export class Generation {
     return this.#client;
   }
 
+  /** The session, as soon as there is one; null when the zygote is gone. */
+  async session(): Promise<ZygoteClient | null> {
+    while (this.#client === null && !this.#detached) {
+      await new Promise<void>((resolve) => this.#sessionWaiters.add(resolve));
+    }
+    return this.#client;
+  }
+
   /**
    * Starts the zygote and waits until it has loaded, passed inspection and forked a probe child.
    * Throws `bootstrap_failed` with what it printed; nothing of it is left then.
+   * @param started is told the process as soon as there is one
    */
-  async boot(options: LaunchOptions, bootTimeoutMs: number, allow: readonly string[]): Promise<void> {
-    const child = launch(options);
-    const abort = new AbortController();
+  async boot(
+    options: LaunchOptions,
+    limits: { readonly bootTimeoutMs: number; readonly allow: readonly string[] },
+    started: (process: ProcessName) => void,
+  ): Promise<void> {
+    let child: ChildProcess | null = null;
+    const done = new AbortController();
+    const { signal } = done;
     try {
-      const hello = await Promise.race([
-        this.connect().catch((error: Error) => preferDeath(error, abort.signal)),
-        deathOf(child, abort.signal),
-        timeout(bootTimeoutMs, abort.signal),
-      ]);
-      this.#check(options, hello, allow);
-      const probe = await this.#client?.probe();
-      if (probe?.ok !== true)
-        throw new Error(`the probe child failed: ${probe?.message ?? 'the session ended'}`);
+      child = launch(options);
+      const died = deathOf(child, signal);
+      this.process = child.pid === undefined ? null : nameOf(child.pid);
+      if (this.process !== null) started(this.process);
+      const booted = this.#prove(options, limits.allow).catch((error: Error) => preferDeath(error, signal));
+      await Promise.race([booted, died, timeout(limits.bootTimeoutMs, signal), abortOf(this.#abort.signal)]);
     } catch (error) {
       this.#discard(child);
-      const output = tail(this.files.bootLog);
       throw new RocksyError('bootstrap_failed', `pool ${options.config.pool}: ${(error as Error).message}`, {
         cause: error,
-        output,
+        output: tail(this.files.bootLog),
         hint: `the whole output stands in ${this.files.bootLog}`,
       });
     } finally {
-      abort.abort();
+      done.abort();
     }
   }
 
-  #check(options: LaunchOptions, hello: HelloEvent, allow: readonly string[]): void {
-    if (options.config.bootstrap === undefined) return;
-    const findings = notAllowed(inspect(hello.pid, new Set(hello.descriptors), KNOWN_THREADS), allow);
+  async #prove(options: LaunchOptions, allow: readonly string[]): Promise<void> {
+    const hello = await this.#connect(0);
+    if (options.config.bootstrap !== undefined) this.#inspect(hello, allow);
+    const probe = await this.#client?.probe();
+    if (probe?.ok !== true)
+      throw new Error(`the probe child failed: ${probe?.message ?? 'the session ended'}`);
+  }
+
+  #inspect(hello: HelloEvent, allow: readonly string[]): void {
+    if (this.process === null) return;
+    const own = new Set(hello.descriptors);
+    const findings = notAllowed(inspect(this.process.pid, own, KNOWN_THREADS), allow);
     if (findings.length === 0) return;
     const names = findings.map((finding) => finding.name).join(', ');
     throw new Error(
@@ -103,30 +140,56 @@ export class Generation {
     );
   }
 
-  /** The session is made by hand here: one that ends before the generation serves is no news to the pool. */
-  #discard(child: ChildProcess): void {
-    this.#detached = true;
-    this.state = 'gone';
-    this.#client?.close();
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  /** Gives up a start that is under way. */
+  abort(): void {
+    this.#abort.abort(new Error('the daemon stops'));
   }
 
-  /** Begins a session with the zygote that listens on this generation's socket. Rejects when nobody does. */
-  async connect(): Promise<HelloEvent> {
-    const session = await this.#nextSession();
+  #discard(child: ChildProcess | null): void {
+    this.#leave('gone');
+    if (child !== null && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  }
+
+  /** Passes on what the zygote has told so far, and from now on at once. The pool calls it when it knows the generation. */
+  takeIn(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const event of held) this.#options.listener.onRun(this, event);
+  }
+
+  /**
+   * Connects to a zygote of before, for as long as it takes. Resolves when there is a session (the news in it are held
+   * until `takeIn`), or when the zygote is gone, or has been left.
+   */
+  async adopt(): Promise<void> {
+    await this.#dial('adopt');
+  }
+
+  /** Begins a session on this generation's socket. Rejects when nobody answers on it. */
+  async #connect(helloMs: number): Promise<HelloEvent> {
+    const session = await this.#options.nextSession();
     let established = false;
-    this.#told.clear();
-    const { client, hello } = await ZygoteClient.connect(dialable(this.files.socket), session, {
-      onRun: (event) => {
-        if (!established) this.#told.add(event.key);
-        this.#listener.onRun(this, event);
+    this.#held = [];
+    const { client, hello } = await ZygoteClient.connect(
+      dialable(this.files.socket),
+      session,
+      {
+        onRun: (event) => {
+          if (this.#held === null) this.#options.listener.onRun(this, event);
+          else this.#held.push(event);
+        },
+        // A session that ends before its hello is the rejection of this call.
+        onClose: () => established && this.#lostSession(),
       },
-      // A session that ends before its hello is the rejection of this call.
-      onClose: () => established && this.#lostSession(),
-    });
+      helloMs,
+    );
+    if (this.#detached) {
+      client.close();
+      throw new Error('the session is not wanted any more');
+    }
     established = true;
     this.#client = client;
-    this.pid = hello.pid;
+    this.#wakeSessionWaiters();
     return hello;
   }
 
@@ -139,19 +202,18 @@ export class Generation {
 
   /** Ends the zygote at once. Its runs go on; their outcomes are the keeper's to tell. */
   kill(): void {
-    if (this.pid !== null && this.state !== 'gone') kill(this.pid, 9);
+    if (this.process !== null) signalProcess(this.process, SIGKILL);
   }
 
   /** Lets go of the zygote without a word to it: it lives on for the next daemon. */
   leave(): void {
-    this.#detached = true;
-    this.#client?.close();
+    this.#leave(this.state);
   }
 
   rssBytes(): number | null {
-    if (this.pid === null) return null;
+    if (this.process === null) return null;
     try {
-      const pages = Number(fs.readFileSync(`/proc/${this.pid}/statm`, 'utf8').split(' ')[1]);
+      const pages = Number(fs.readFileSync(`/proc/${this.process.pid}/statm`, 'utf8').split(' ')[1]);
       return pages * 4096;
     } catch {
       // It has just ended; onGone follows.
@@ -159,32 +221,59 @@ export class Generation {
     }
   }
 
-  #lostSession(): void {
+  #leave(state: GenerationState): void {
+    this.#detached = true;
+    this.state = state;
+    this.#client?.close();
     this.#client = null;
-    if (this.#detached) return;
-    void this.#reconnect();
+    this.#abort.abort(new Error('left'));
+    this.#wakeSessionWaiters();
   }
 
-  async #reconnect(): Promise<void> {
-    while (!this.#detached) {
+  #wakeSessionWaiters(): void {
+    for (const wake of this.#sessionWaiters) wake();
+    this.#sessionWaiters.clear();
+  }
+
+  #lostSession(): void {
+    this.#client = null;
+    if (!this.#detached) void this.#dial('resume');
+  }
+
+  async #dial(way: 'adopt' | 'resume'): Promise<void> {
+    const { log, listener } = this.#options;
+    const sinceMs = Date.now();
+    for (
+      let delayMs = RECONNECT_FIRST_MS;
+      !this.#detached;
+      delayMs = Math.min(delayMs * 2, RECONNECT_MAX_MS)
+    ) {
       try {
-        await this.connect();
-        if (this.state === 'draining') this.drain();
-        this.#listener.onResumed(
-          this,
-          [...this.runs].filter((key) => !this.#told.has(key)),
-        );
+        const hello = await this.#connect(HELLO_MS);
+        if (hello.draining || this.state === 'draining') this.drain();
+        else if (way === 'adopt') this.state = 'serving';
+        if (way === 'resume') this.#resume();
         return;
       } catch (error) {
-        if (isGone(error)) {
-          this.state = 'gone';
-          this.#detached = true;
-          this.#listener.onGone(this);
+        if (this.#detached) return;
+        if (isGone(error) || (this.process !== null && !isAlive(this.process))) {
+          this.#leave('gone');
+          listener.onGone(this);
           return;
         }
-        await wait(RECONNECT_MS);
+        log.warn({ generation: this.number, err: error }, 'no session with a zygote; trying again');
+        if (Date.now() - sinceMs > SILENT_MS) listener.onSilent(this);
+        // The wait ends early, without harm, when the generation is left.
+        await wait(delayMs, undefined, { signal: this.#abort.signal, ref: false }).catch(() => undefined);
       }
     }
+  }
+
+  #resume(): void {
+    const told = new Set<string>((this.#held ?? []).map((event) => event.key));
+    const missing = [...this.runs].filter((key) => !told.has(key));
+    this.takeIn();
+    this.#options.listener.onResumed(this, missing);
   }
 }
 
@@ -233,11 +322,16 @@ async function timeout(ms: number, signal: AbortSignal): Promise<never> {
   throw new Error(`the bootstrap was not done after boot_timeout (${ms} ms)`);
 }
 
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
+
 /** The last of what the zygote printed. */
 function tail(file: string): string {
   try {
-    const text = fs.readFileSync(file);
-    return text.subarray(-OUTPUT_SHOWN_BYTES).toString();
+    return fs.readFileSync(file).subarray(-OUTPUT_SHOWN_BYTES).toString();
   } catch (error) {
     return `(${(error as Error).message})`;
   }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { signalProcess } from '../../posix/index.ts';
 import {
   type GenerationView,
   type PoolView,
@@ -17,7 +18,7 @@ import {
 } from '../../zygote/index.ts';
 import type { PoolConfig } from '../config/index.ts';
 import { lookUpAccount } from './accounts.ts';
-import { fingerprint, PoolFolder } from './folder.ts';
+import { fingerprint, type GenerationFiles, PoolFolder } from './folder.ts';
 import { Generation } from './generation.ts';
 
 /** How many generations may be draining at once; each holds a framework in memory. */
@@ -25,22 +26,28 @@ const MAX_DRAINING = 10;
 const RECYCLE_CHECK_MS = 5_000;
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 30_000;
-/** How long a start waits for a zygote of before to say hello; a slower one is still waited for, beside. */
-const ADOPT_MS = 5_000;
+/** A zygote that lived shorter than this counts as a failed start: the next one waits its turn. */
+const STABLE_MS = 30_000;
+/** What queued runs may hold in memory together, in bytes of their requests. */
+const QUEUE_BYTES = 256 << 20;
 
 /** A run on its way to a zygote. */
 export interface Launchable {
   readonly key: RunKey;
   readonly file: RunFile;
   readonly spec: StartSpec;
+  /** About how much memory it holds. */
+  readonly bytes: number;
 }
 
 /** What a pool tells the runs' registry. */
 export interface PoolListener {
   /** A zygote is being asked to start this run. False: the run is not wanted any more. */
   onSend(key: RunKey, generation: number): boolean;
+  /** Whether the registry waits for news of this run from this pool. What a zygote says of others is passed over. */
+  expects(pool: Pool, key: RunKey): boolean;
   onRun(pool: Pool, generation: Generation, event: RunEvent): void;
-  /** A zygote is gone; nobody vouches for these runs of it. */
+  /** Nobody vouches for these runs any more: their zygote is gone, or knows nothing of them. */
   onUnvouched(pool: Pool, keys: readonly RunKey[]): void;
 }
 
@@ -57,34 +64,52 @@ export interface PoolOptions {
 export class Pool {
   readonly config: PoolConfig;
   readonly folder: PoolFolder;
-  readonly #cwd: string;
+  readonly #options: PoolOptions;
   readonly #log: Logger;
-  readonly #nextSession: () => Promise<number>;
-  readonly #listener: PoolListener;
   readonly #account: Account | null;
-  /** Oldest first. The serving one, if any, and those that drain. */
-  readonly #generations: Generation[] = [];
-  readonly #queue: Launchable[] = [];
+  readonly #ownerUid: number;
+  readonly #fingerprint: string;
+  /** Oldest first. The serving one, if any, those that drain, and those of a former daemon that have not answered yet. */
+  #generations: Generation[] = [];
+  readonly #queue = new Map<RunKey, Launchable>();
+  #queuedBytes = 0;
+  /** Places in the queue that are promised to runs whose row is on its way to the disk. */
+  #reserved = 0;
   /** Runs that have been given to a zygote and whose end is not known. */
   readonly #active = new Set<RunKey>();
   #problem: string | null = null;
-  #starting: Promise<Generation> | null = null;
+  #booting: { readonly generation: Generation; readonly done: Promise<Generation> } | null = null;
+  #serveLoop: Promise<void> | null = null;
+  #retryMs = 0;
   /** A pool that the configuration no longer has is never served, only drained. */
   #wanted = false;
   #closed = false;
   #draining = false;
+  #noRecycleUntilMs = 0;
   readonly #recycle: NodeJS.Timeout;
   readonly #abort = new AbortController();
 
   constructor(options: PoolOptions) {
-    this.config = options.config;
-    this.#cwd = options.cwd;
-    this.#log = options.log.child({ pool: options.config.name });
-    this.#nextSession = options.nextSession;
-    this.#listener = options.listener;
-    this.#account = options.config.user === null ? null : lookUpAccount(options.config.user);
-    this.folder = new PoolFolder(options.state, options.config.name);
-    this.folder.create(this.#account);
+    const { config } = options;
+    this.config = config;
+    this.#options = options;
+    this.#log = options.log.child({ pool: config.name });
+    this.#account = config.user === null ? null : lookUpAccount(config.user);
+    this.folder = new PoolFolder(options.state, config.name);
+    this.#ownerUid = this.folder.create(this.#account);
+    // The bootstrap counts by its path as configured: a release link that has moved asks for a reload, not for a restart.
+    const {
+      maxRunning,
+      queue,
+      maxAgeMs,
+      maxMemoryBytes,
+      bootTimeoutMs,
+      timeoutMs,
+      killAfterMs,
+      allowEnv,
+      ...started
+    } = config;
+    this.#fingerprint = fingerprint({ ...started, account: this.#account });
     this.#recycle = setInterval(() => this.#recycleWhenDue(), RECYCLE_CHECK_MS).unref();
   }
 
@@ -94,67 +119,93 @@ export class Pool {
 
   /** A file in the `runs` folder, which belongs to the pool's user. */
   ownFile(name: string): { folder: string; name: string; ownerUid: number } {
-    return { folder: this.folder.runs, name, ownerUid: this.#account?.uid ?? process.getuid?.() ?? 0 };
+    return { folder: this.folder.runs, name, ownerUid: this.#ownerUid };
   }
 
   get #serving(): Generation | undefined {
     return this.#generations.findLast((generation) => generation.state === 'serving');
   }
 
-  get full(): boolean {
-    return this.#queue.length >= this.config.queue;
+  /** Whether all zygotes that could know something of a run have a session, so that silence means ignorance. */
+  get allHeard(): boolean {
+    return this.#generations.every((generation) => generation.client !== null) && this.#booting === null;
   }
 
-  /** Takes up the zygotes that a former daemon left. Their runs' news come before this resolves. */
+  /**
+   * Takes up the zygotes that a former daemon left. Resolves when each has told its runs' news, or is gone; one that is
+   * silent is waited for, however long.
+   */
   async adopt(): Promise<void> {
-    const found = this.folder.withSocket();
-    await Promise.all(found.map((files) => this.#adoptOne(files.number)));
-    this.#generations.sort((a, b) => a.number - b.number);
-    // Only the newest may go on serving, and only if it was started by the very configuration that is in force.
-    const current = fingerprint(this.#launchOptions(0));
-    for (const [index, generation] of this.#generations.entries()) {
-      const newest = index === this.#generations.length - 1;
-      const same = this.folder.readNote(generation.files)?.fingerprint === current;
-      if (generation.state === 'serving' && !(newest && same)) generation.drain();
+    const adopted = this.folder.withSocket().map((files) => this.#adoptOne(files));
+    await Promise.all(adopted);
+  }
+
+  async #adoptOne(files: GenerationFiles): Promise<void> {
+    const note = this.folder.readNote(files);
+    if (note === null || !note.proved) {
+      // It was being started: it has begun no run, and has passed no inspection.
+      if (note !== null) signalProcess(note.process, 9);
+      this.folder.remove(files);
+      return;
+    }
+    const generation = this.#newGeneration('adopting', files, note.startedMs);
+    generation.process = note.process;
+    this.#generations.push(generation);
+    await generation.adopt();
+    if (generation.client === null) return;
+    this.#log.info({ generation: files.number, pid: note.process.pid }, 'found a zygote of before');
+    this.#drainOlder();
+    generation.takeIn();
+    this.dispatch();
+  }
+
+  /** Of several that serve the newest goes on. */
+  #drainOlder(): void {
+    const newest = this.#serving;
+    for (const generation of this.#generations) {
+      if (generation.state === 'serving' && (generation !== newest || this.#isRetired)) generation.drain();
     }
   }
 
-  async #adoptOne(number: number): Promise<void> {
-    const files = this.folder.files(number);
-    const startedMs = this.folder.readNote(files)?.startedMs ?? Date.now();
-    const generation = this.#generation(number, startedMs);
-    const connected = generation.connect().then(
-      (hello) => {
-        generation.state = hello.draining ? 'draining' : 'serving';
-        this.#generations.push(generation);
-        this.#log.info({ generation: number, pid: hello.pid }, 'found a zygote of before');
-      },
-      (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT') {
-          this.#log.warn({ generation: number, err: error }, 'a zygote of before does not answer');
-        }
-        this.folder.remove(files);
-      },
-    );
-    await Promise.race([connected, wait(ADOPT_MS, undefined, { ref: false })]);
+  get #isRetired(): boolean {
+    return this.config.maxRunning === 0;
   }
 
-  /** Sees to it that a generation serves; keeps trying, with back-off, when the bootstrap fails. */
-  async serve(): Promise<void> {
+  /** Sees to it that a generation of the present configuration serves, now and from now on. */
+  serve(): void {
     this.#wanted = true;
-    let delayMs = RETRY_FIRST_MS;
-    while (!this.#closed && this.#serving === undefined) {
+    this.#serveLoop ??= this.#keepServing().finally(() => {
+      this.#serveLoop = null;
+    });
+  }
+
+  async #keepServing(): Promise<void> {
+    while (!this.#closed && this.#needsGeneration()) {
+      if (this.#retryMs > 0) await this.#pause(this.#retryMs);
+      if (this.#closed || !this.#needsGeneration()) return;
       try {
         await this.#startGeneration();
       } catch (error) {
-        this.#log.error(
-          { err: error, output: error instanceof RocksyError ? error.output : undefined },
-          'the pool does not serve',
-        );
-        await wait(delayMs, undefined, { signal: this.#abort.signal, ref: false }).catch(() => undefined);
-        delayMs = Math.min(delayMs * 2, RETRY_MAX_MS);
+        const output = error instanceof RocksyError ? error.output : undefined;
+        this.#log.error({ err: error, output }, 'a generation could not be started; trying again');
+        this.#backOff();
       }
     }
+  }
+
+  #needsGeneration(): boolean {
+    const serving = this.#serving;
+    if (serving === undefined) return true;
+    return this.folder.readNote(serving.files)?.fingerprint !== this.#fingerprint;
+  }
+
+  #backOff(): void {
+    this.#retryMs = Math.min(Math.max(this.#retryMs * 2, RETRY_FIRST_MS), RETRY_MAX_MS);
+  }
+
+  /** Ends early, without harm, when the pool is closed. */
+  async #pause(ms: number): Promise<void> {
+    await wait(ms, undefined, { signal: this.#abort.signal, ref: false }).catch(() => undefined);
   }
 
   /**
@@ -163,7 +214,7 @@ export class Pool {
    */
   async reload(): Promise<number> {
     // Whoever asks while a start is under way may have changed the code since it began: that one counts for nothing.
-    while (this.#starting !== null) await this.#starting.catch(() => undefined);
+    while (this.#booting !== null) await this.#booting.done.catch(() => undefined);
     const draining = this.#generations.filter((generation) => generation.state === 'draining').length;
     if (draining >= MAX_DRAINING) {
       throw new RocksyError(
@@ -180,50 +231,61 @@ export class Pool {
   }
 
   #startGeneration(): Promise<Generation> {
-    this.#starting ??= this.#bootGeneration().finally(() => {
-      this.#starting = null;
+    if (this.#closed) return Promise.reject(new RocksyError('stopping', 'The daemon stops'));
+    if (this.#booting !== null) return this.#booting.done;
+    const generation = this.#newGeneration(
+      'starting',
+      this.folder.files(this.folder.nextNumber()),
+      Date.now(),
+    );
+    const done = this.#boot(generation).finally(() => {
+      this.#booting = null;
     });
-    return this.#starting;
+    this.#booting = { generation, done };
+    return done;
   }
 
-  async #bootGeneration(): Promise<Generation> {
-    const number = this.folder.nextNumber();
-    const startedMs = Date.now();
-    const generation = this.#generation(number, startedMs);
-    const options = this.#launchOptions(number);
+  async #boot(generation: Generation): Promise<Generation> {
+    const { files, startedMs } = generation;
+    const note = { fingerprint: this.#fingerprint, startedMs };
     try {
-      this.folder.writeNote(generation.files, {
-        fingerprint: fingerprint(this.#launchOptions(0)),
-        startedMs,
+      const options = this.#launchOptions(generation.number);
+      await generation.boot(options, this.config, (process) => {
+        this.folder.writeNote(files, { ...note, process, proved: false });
       });
-      await generation.boot(options, this.config.bootTimeoutMs, this.config.allow);
+      if (generation.process !== null) {
+        this.folder.writeNote(files, { ...note, process: generation.process, proved: true });
+      }
     } catch (error) {
       this.#problem = (error as Error).message;
-      this.folder.remove(generation.files);
-      throw error;
-    }
-    if (this.#closed) {
       generation.kill();
-      throw new RocksyError('stopping', 'The daemon stops');
+      this.folder.remove(files);
+      throw asBootstrapFailure(error, this.name);
     }
     this.#problem = null;
-    const old = this.#serving;
     generation.state = 'serving';
     this.#generations.push(generation);
-    old?.drain();
-    this.#log.info(
-      { generation: number, pid: generation.pid, ms: Date.now() - startedMs },
-      'a generation serves',
-    );
+    this.#drainOlder();
+    generation.takeIn();
+    const pid = generation.process?.pid;
+    this.#log.info({ generation: generation.number, pid, ms: Date.now() - startedMs }, 'a generation serves');
     this.dispatch();
     return generation;
   }
 
-  #generation(number: number, startedMs: number): Generation {
-    return new Generation(this.folder.files(number), startedMs, this.#nextSession, {
-      onRun: (generation, event) => this.#onRun(generation, event),
-      onResumed: (generation, missing) => this.#unvouched(generation, missing),
-      onGone: (generation) => this.#onGone(generation),
+  #newGeneration(state: 'adopting' | 'starting', files: GenerationFiles, startedMs: number): Generation {
+    return new Generation(state, {
+      files,
+      startedMs,
+      log: this.#log,
+      nextSession: this.#options.nextSession,
+      listener: {
+        onRun: (generation, event) => this.#onRun(generation, event),
+        onResumed: (generation, missing) => this.#onResumed(generation, missing),
+        onSilent: (generation) =>
+          this.#drainsByItself(generation, 'a zygote does not answer; another takes its place'),
+        onGone: (generation) => this.#onGone(generation),
+      },
     });
   }
 
@@ -241,7 +303,7 @@ export class Pool {
       nice: config.nice,
       rlimits: config.rlimits,
       env: config.env,
-      cwd: this.#cwd,
+      cwd: this.#options.cwd,
       socketPath: files.socket,
       bootLog: files.bootLog,
       config: {
@@ -257,57 +319,86 @@ export class Pool {
     };
   }
 
-  /** Throws where a new run can't even wait here. */
+  /** Promises a new run a place, to be taken by `enqueue` or given back by `release`. Throws where it can't even wait. */
   admit(): void {
     if (this.#closed) throw new RocksyError('stopping', 'The daemon stops');
     if (this.#draining) throw new RocksyError('draining', `Pool ${this.name} takes no new runs`);
     if (this.#serving === undefined && this.#problem !== null) {
       throw new RocksyError('pool_unavailable', `Pool ${this.name} does not serve: ${this.#problem}`);
     }
-    if (this.#queue.length > 0 && this.full) {
+    const { maxRunning, queue } = this.config;
+    const taken = this.#active.size + this.#queue.size + this.#reserved;
+    if (taken >= maxRunning + queue || this.#queuedBytes > QUEUE_BYTES) {
       throw new RocksyError(
         'queue_full',
-        `${this.#active.size} runs are going and ${this.#queue.length} are waiting in pool ${this.name}`,
+        `${this.#active.size} runs are going and ${this.#queue.size} are waiting in pool ${this.name}`,
       );
     }
+    this.#reserved++;
   }
 
-  /** Whether a run that is put in the queue now has to wait there. */
-  get waits(): boolean {
-    return this.#queue.length > 0 || this.#active.size >= this.config.maxRunning || !this.#serving?.client;
+  /** The run that `admit` promised a place has its row, or will have none. */
+  settleAdmission(): void {
+    this.#reserved--;
   }
 
   enqueue(run: Launchable): void {
-    this.#queue.push(run);
+    this.#queue.set(run.key, run);
+    this.#queuedBytes += run.bytes;
     this.dispatch();
   }
 
   /** Takes a run out of the queue; false when it is not there. */
   withdraw(key: RunKey): boolean {
-    const index = this.#queue.findIndex((run) => run.key === key);
-    if (index < 0) return false;
-    this.#queue.splice(index, 1);
-    return true;
+    return this.#dequeue(key);
+  }
+
+  #dequeue(key: RunKey): boolean {
+    this.#queuedBytes -= this.#queue.get(key)?.bytes ?? 0;
+    return this.#queue.delete(key);
   }
 
   dispatch(): void {
-    if (this.#closed) return;
     const generation = this.#serving;
     const client = generation?.client;
-    if (generation === undefined || !client) return;
-    while (this.#queue.length > 0 && this.#active.size < this.config.maxRunning) {
-      const run = this.#queue.shift();
-      if (run === undefined || !this.#listener.onSend(run.key, generation.number)) continue;
+    if (this.#closed || generation === undefined || !client) return;
+    for (const run of this.#queue.values()) {
+      if (this.#active.size >= this.config.maxRunning) return;
+      this.#dequeue(run.key);
+      if (!this.#listener.onSend(run.key, generation.number)) continue;
       this.#active.add(run.key);
       generation.runs.add(run.key);
       client.start(run.key, run.file, run.spec);
     }
   }
 
+  get #listener(): PoolListener {
+    return this.#options.listener;
+  }
+
   #onRun(generation: Generation, event: RunEvent): void {
-    this.#active.add(event.key as RunKey);
-    generation.runs.add(event.key as RunKey);
+    const key = event.key as RunKey;
+    if (!this.#listener.expects(this, key)) {
+      // Its end was committed before a crash and not acknowledged; or it is none of this pool's business.
+      if (event.event === 'ended') generation.client?.acknowledge(key);
+      return;
+    }
+    if (event.event === 'refused') {
+      generation.runs.delete(key);
+      if (event.code === 'draining') this.#drainsByItself(generation, 'a zygote drains, and not by our word');
+    } else {
+      this.#active.add(key);
+      generation.runs.add(key);
+    }
     this.#listener.onRun(this, generation, event);
+  }
+
+  /** Somebody sent the zygote SIGTERM or SIGSTOP, or it hangs. */
+  #drainsByItself(generation: Generation, what: string): void {
+    if (generation.state !== 'serving') return;
+    generation.state = 'draining';
+    this.#log.warn({ generation: generation.number }, what);
+    if (this.#wanted) this.serve();
   }
 
   /** The run's end is safe in the journal, or the run is not this pool's any more: its place is free. */
@@ -329,14 +420,21 @@ export class Pool {
     this.#active.add(key);
   }
 
+  #onResumed(generation: Generation, missing: readonly RunKey[]): void {
+    this.#unvouched(generation, missing);
+    if (generation.state === 'draining' && this.#serving === undefined && this.#wanted) this.serve();
+  }
+
   #onGone(generation: Generation): void {
     const index = this.#generations.indexOf(generation);
     if (index < 0) return;
     this.#generations.splice(index, 1);
     this.folder.remove(generation.files);
     this.#log.info({ generation: generation.number, runs: generation.runs.size }, 'a zygote has ended');
+    if (Date.now() - generation.startedMs < STABLE_MS) this.#backOff();
+    else this.#retryMs = 0;
     this.#unvouched(generation, [...generation.runs]);
-    if (this.#serving === undefined && this.#wanted) void this.serve();
+    if (this.#wanted) this.serve();
   }
 
   #unvouched(generation: Generation, keys: readonly RunKey[]): void {
@@ -345,9 +443,11 @@ export class Pool {
     this.dispatch();
   }
 
-  /** The pool's process ids that are no run's: its zygotes. */
+  /** The pool's processes that are no run's: its zygotes. */
   zygotePids(): number[] {
-    return this.#generations.flatMap((generation) => generation.pid ?? []);
+    return [...this.#generations, ...(this.#booting === null ? [] : [this.#booting.generation])].flatMap(
+      (generation) => generation.process?.pid ?? [],
+    );
   }
 
   setDraining(on: boolean): void {
@@ -356,18 +456,21 @@ export class Pool {
 
   #recycleWhenDue(): void {
     const serving = this.#serving;
-    if (serving === undefined || this.#starting !== null || this.#closed) return;
+    if (serving === undefined || this.#booting !== null || this.#closed) return;
+    const ageMs = Date.now() - serving.startedMs;
     const { maxAgeMs, maxMemoryBytes } = this.config;
-    const tooOld = maxAgeMs !== null && Date.now() - serving.startedMs > maxAgeMs;
+    const tooOld = maxAgeMs !== null && ageMs > maxAgeMs;
     const tooBig = maxMemoryBytes !== null && (serving.rssBytes() ?? 0) > maxMemoryBytes;
-    if (!tooOld && !tooBig) return;
+    // One that is too big as soon as it is loaded, or a bootstrap that fails, must not make a loop of starts.
+    if ((!tooOld && !tooBig) || ageMs < STABLE_MS || Date.now() < this.#noRecycleUntilMs) return;
     this.#log.info(
       { generation: serving.number, reason: tooOld ? 'max_age' : 'max_memory' },
       'the zygote is renewed',
     );
-    this.reload().catch((error: unknown) =>
-      this.#log.error({ err: error }, 'the zygote could not be renewed'),
-    );
+    this.reload().catch((error: unknown) => {
+      this.#noRecycleUntilMs = Date.now() + STABLE_MS;
+      this.#log.error({ err: error }, 'the zygote could not be renewed; it serves on');
+    });
   }
 
   /** No more starts. Zygotes are told to end when their runs have; or, with `leave`, are left to the next daemon. */
@@ -376,17 +479,25 @@ export class Pool {
     this.#wanted = false;
     this.#abort.abort();
     clearInterval(this.#recycle);
+    this.#booting?.generation.abort();
     for (const generation of this.#generations) {
       if (zygotes === 'drain') generation.drain();
       else generation.leave();
     }
   }
 
-  /** Resolves when no zygote is left, or after `ms`; those that are left then are killed. */
+  /**
+   * Resolves when no zygote is left, or after `ms`. Those that are left then are killed; but one that still holds the
+   * outcome of a run is left alone, for the next daemon.
+   */
   async ended(ms: number): Promise<void> {
+    await this.#booting?.done.catch(() => undefined);
     const until = Date.now() + ms;
     while (this.#generations.length > 0 && Date.now() < until) await wait(10);
-    for (const generation of this.#generations) generation.kill();
+    for (const generation of this.#generations) {
+      if (generation.runs.size === 0) generation.kill();
+      else generation.leave();
+    }
   }
 
   view(): Omit<PoolView, 'default'> {
@@ -402,14 +513,15 @@ export class Pool {
             ? 'unavailable'
             : 'starting',
       problem: this.#problem,
-      queued: this.#queue.length,
+      queued: this.#queue.size,
       running: this.#active.size,
       max_running: this.config.maxRunning,
       generations: this.#generations.map(
         (generation): GenerationView => ({
           number: generation.number,
-          state: generation.state === 'gone' ? 'draining' : generation.state,
-          pid: generation.pid,
+          state:
+            generation.state === 'adopting' || generation.state === 'gone' ? 'starting' : generation.state,
+          pid: generation.process?.pid ?? null,
           running: generation.runs.size,
           started_ms: generation.startedMs,
           rss_bytes: generation.rssBytes(),
@@ -417,4 +529,9 @@ export class Pool {
       ),
     };
   }
+}
+
+function asBootstrapFailure(error: unknown, pool: string): RocksyError {
+  if (error instanceof RocksyError) return error;
+  return new RocksyError('bootstrap_failed', `pool ${pool}: ${(error as Error).message}`, { cause: error });
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { type PoolView, RocksyError } from '../../wire/index.ts';
 import type { Config, PoolConfig } from '../config/index.ts';
+import { assertOwn } from './folder.ts';
 import { Pool, type PoolListener } from './pool.ts';
 
 const RETIRED: Omit<PoolConfig, 'name'> = {
@@ -38,6 +39,8 @@ export class Pools {
   constructor(config: Config, log: Logger, nextSession: () => Promise<number>, listener: PoolListener) {
     this.#default = config.defaultPool;
     const options = { state: config.state, cwd: config.dir, log, nextSession, listener };
+    assertOwn(config.state);
+    assertOwn(path.join(config.state, 'pools'));
     for (const pool of config.pools.values())
       this.#pools.set(pool.name, new Pool({ ...options, config: pool }));
     for (const name of fs.readdirSync(path.join(config.state, 'pools'))) {
@@ -64,25 +67,20 @@ export class Pools {
     });
   }
 
-  /** Takes up what former daemons left. */
-  async adopt(): Promise<void> {
-    await Promise.all([...this.#pools.values(), ...this.#retired.values()].map((pool) => pool.adopt()));
-  }
-
-  serve(): void {
-    for (const pool of this.#pools.values()) void pool.serve();
+  get all(): Pool[] {
+    return [...this.#pools.values(), ...this.#retired.values()];
   }
 
   zygotePids(): number[] {
-    return [...this.#pools.values(), ...this.#retired.values()].flatMap((pool) => pool.zygotePids());
+    return this.all.flatMap((pool) => pool.zygotePids());
   }
 
   close(zygotes: 'drain' | 'leave'): void {
-    for (const pool of [...this.#pools.values(), ...this.#retired.values()]) pool.close(zygotes);
+    for (const pool of this.all) pool.close(zygotes);
   }
 
   async ended(ms: number): Promise<void> {
-    await Promise.all([...this.#pools.values(), ...this.#retired.values()].map((pool) => pool.ended(ms)));
+    await Promise.all(this.all.map((pool) => pool.ended(ms)));
   }
 
   views(): PoolView[] {

@@ -56,7 +56,7 @@ export async function answer(
     const request = parseRequest(raw);
     authorize(connection.role, request.name);
     const handler = HANDLERS[request.name] as Handler<RequestName>;
-    const fields = await handler(request, daemon, { connection, id: raw.id });
+    const fields = await handler(request, daemon, { connection, id: raw.id, bytes: raw.text.length });
     return isOriginal(raw) ? originalAnswer(request.name, fields) : fields;
   } catch (error) {
     return errorAnswer(raw, known(error, raw, daemon));

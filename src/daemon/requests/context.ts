@@ -29,4 +29,6 @@ export interface Daemon {
 export interface Asker {
   readonly connection: Connection;
   readonly id: RequestId | undefined;
+  /** Length of the request. */
+  readonly bytes: number;
 }

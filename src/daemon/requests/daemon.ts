@@ -33,6 +33,14 @@ export function drain(request: RequestNamed<'drain'>, daemon: Daemon): object {
   return { ok: true };
 }
 
+/** By their states now: the journal does not follow a run through each of them. */
+function liveCounts({ runs }: Daemon): Record<'queued' | 'starting' | 'running', number> {
+  const counts = { queued: 0, starting: 0, running: 0, ended: 0 };
+  for (const { phase } of runs.live) counts[phase.state]++;
+  const { queued, starting, running } = counts;
+  return { queued, starting, running };
+}
+
 export function stats(_request: RequestNamed<'stats'>, daemon: Daemon): object {
   const memory = process.memoryUsage();
   return {
@@ -43,7 +51,7 @@ export function stats(_request: RequestNamed<'stats'>, daemon: Daemon): object {
     started_ms: daemon.startedMs,
     connections: daemon.connectionCount(),
     subscriptions: daemon.runs.subscriptions.size,
-    runs: daemon.journal.counts(),
+    runs: { ...daemon.journal.counts(), ...liveCounts(daemon) },
     active: daemon.runs.liveCount,
     rss_bytes: memory.rss,
     heap_bytes: memory.heapUsed,

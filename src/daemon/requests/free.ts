@@ -7,12 +7,16 @@ import type { Daemon } from './context.ts';
  * Forgets a run that has ended, and removes its files. By `hash` the number may run again, as it always could; by `key`
  * a tombstone keeps it from running twice.
  */
-export async function free(request: RequestNamed<'free'>, daemon: Daemon): Promise<object> {
+export function free(request: RequestNamed<'free'>, daemon: Daemon): Promise<object> {
+  return daemon.runs.freeing(request.key, () => forget(request, daemon));
+}
+
+async function forget(request: RequestNamed<'free'>, daemon: Daemon): Promise<object> {
   const { key, byHash } = request;
   const run = daemon.runs.get(key);
   if (run === undefined) throw new RocksyError('not_found', `There is no run ${key}`);
   if (run.phase.state !== 'ended') {
-    throw new RocksyError('invalid_request', `The run ${key} has not ended`, { hint: 'cancel it first' });
+    throw new RocksyError('not_ended', `The run ${key} has not ended`, { hint: 'cancel it first' });
   }
   const pool = daemon.pools.find(run.identity.pool);
   // The files go first: once the journal has forgotten the run its number may run anew, and the claim would be that one's.

@@ -10,7 +10,7 @@ import {
 } from '../logs/index.ts';
 import { logOf, type Run } from '../runs/index.ts';
 import type { Asker, Daemon } from './context.ts';
-import { begin, over } from './events.ts';
+import { begin } from './events.ts';
 import { show } from './show.ts';
 
 type LogsRequest = RequestNamed<'logs'>;
@@ -71,7 +71,7 @@ async function range(
 async function follow(key: RunKey, log: LogFile, from: Start, daemon: Daemon, asker: Asker): Promise<object> {
   const { connection, id } = asker;
   using follower = new LogFollower(log, { ...from, mask: daemon.mask });
-  begin(asker, 'logs with follow', () => follower.close());
+  const over = begin(asker, 'logs with follow', () => follower.close());
   const stopped = new AbortController();
   try {
     void daemon.runs.ended(key, AbortSignal.any([connection.closed, stopped.signal])).then(
@@ -79,8 +79,8 @@ async function follow(key: RunKey, log: LogFile, from: Start, daemon: Daemon, as
       () => follower.close(),
     );
     for (let chunk = await follower.next(); chunk !== 'end'; chunk = await follower.next()) {
-      if (id !== undefined) connection.push(id, { event: 'data', ...shown(chunk), next_offset: chunk.next });
-      await connection.drained();
+      const fields = { event: 'data', ...shown(chunk), next_offset: chunk.next };
+      if (id !== undefined) await connection.pushInTurn(id, fields);
     }
     const run = daemon.runs.get(key);
     const ended = run?.phase.state === 'ended';
@@ -92,7 +92,7 @@ async function follow(key: RunKey, log: LogFile, from: Start, daemon: Daemon, as
     };
   } finally {
     stopped.abort();
-    over(asker);
+    over();
   }
 }
 

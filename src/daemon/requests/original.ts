@@ -21,11 +21,19 @@ export function originalAnswer(name: RequestName, fields: object): object | null
   }
 }
 
+/** The original told a bad hash from an unknown one in two of its requests, and not in the same words. */
+const HASH_NOT_NUMERIC: Readonly<Record<string, object>> = {
+  run: ORIGINAL.runHashNotNumeric,
+  check: ORIGINAL.hashNotNumeric,
+  free: ORIGINAL.notFound,
+  terminate: ORIGINAL.notFound,
+};
+
 /** An error in the original's words, where it knew any. */
 export function originalError(raw: RawRequest, error: RocksyError): object | null {
   switch (error.code) {
     case 'hash_not_numeric':
-      return raw.name === 'run' ? ORIGINAL.runHashNotNumeric : ORIGINAL.hashNotNumeric;
+      return HASH_NOT_NUMERIC[raw.name] ?? null;
     case 'not_found':
       return ORIGINAL.notFound;
     case 'not_running':

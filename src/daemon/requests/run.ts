@@ -2,15 +2,15 @@ import { fileOfKey, type RequestNamed, RocksyError } from '../../wire/index.ts';
 import type { StartSpec } from '../../zygote/index.ts';
 import type { Pool } from '../pools/index.ts';
 import type { RunIdentity } from '../runs/index.ts';
-import type { Daemon } from './context.ts';
+import type { Asker, Daemon } from './context.ts';
 import { show } from './show.ts';
 
 type RunRequest = RequestNamed<'run'>;
 
 /** Starts a run, once: answers when it has begun, when it waits in a queue, or at once when the key is known. */
-export async function run(request: RunRequest, daemon: Daemon): Promise<object> {
-  const known = daemon.runs.get(request.key);
-  if (known !== undefined) return { ok: true, known: true, run: show(known, daemon.mask) };
+export async function run(request: RunRequest, daemon: Daemon, asker: Asker): Promise<object> {
+  const live = daemon.runs.liveRun(request.key);
+  if (live !== undefined) return { ok: true, known: true, run: show(live, daemon.mask) };
   const pool = daemon.pools.choose(request.pool);
   checkDisk(daemon);
   const identity: RunIdentity = {
@@ -21,7 +21,7 @@ export async function run(request: RunRequest, daemon: Daemon): Promise<object> 
     spec: specOf(request, pool),
     queuedMs: Date.now(),
   };
-  const started = await daemon.runs.start(identity, pool);
+  const started = await daemon.runs.start(identity, pool, asker.bytes);
   return { ok: true, known: started.known, run: show(started.run, daemon.mask) };
 }
 

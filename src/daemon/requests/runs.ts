@@ -25,7 +25,7 @@ export function status(request: RequestNamed<'status'>, daemon: Daemon): object 
 }
 
 export function check(request: RequestNamed<'check'>, daemon: Daemon): object {
-  const run = show(found(daemon, request.key), daemon.mask);
+  const run = current(daemon, found(daemon, request.key));
   return { ok: true, run, ...(run.state === 'ended' ? { retcode: run.retcode } : {}) };
 }
 
@@ -39,7 +39,7 @@ export function list(request: RequestNamed<'list'>, daemon: Daemon): object {
     ...(state === undefined ? {} : { state: state === 'ended' ? 'ended' : 'active' }),
     limit,
   });
-  const runs = page.runs.map((row) => daemon.runs.get(row.identity.key) ?? row);
+  const runs = page.runs.map((row) => daemon.runs.liveRun(row.identity.key) ?? row);
   const wanted = runs.filter((run) => state === undefined || state === 'active' || run.phase.state === state);
   return { ok: true, runs: wanted.map((run) => show(run, daemon.mask)), next: page.next };
 }
@@ -81,5 +81,5 @@ export async function cancel(request: RequestNamed<'cancel'>, daemon: Daemon): P
   const run = found(daemon, request.key);
   const killAfterMs = request.kill_after_ms ?? run.identity.spec.kill_after_ms ?? 5000;
   await daemon.runs.cancel(request.key, killAfterMs, 'cancel');
-  return { ok: true, run: show(found(daemon, request.key), daemon.mask) };
+  return { ok: true, run: current(daemon, found(daemon, request.key)) };
 }

@@ -1,4 +1,4 @@
-import type { RunView } from '../../wire/index.ts';
+import type { Progress, RunView } from '../../wire/index.ts';
 import type { Mask } from '../logs/index.ts';
 import { type Run, viewOf } from '../runs/index.ts';
 
@@ -13,7 +13,11 @@ export function masked(view: RunView, mask: Mask): RunView {
   return {
     ...view,
     error: error === null ? null : mask.text(error),
-    progress: progress === null ? null : { ...progress, text: mask.text(progress.text) },
+    progress: progress === null ? null : maskedProgress(progress, mask),
     result: typeof result === 'string' ? mask.text(result) : result,
   };
+}
+
+export function maskedProgress(progress: Progress, mask: Mask): Progress {
+  return { ...progress, text: mask.text(progress.text) };
 }

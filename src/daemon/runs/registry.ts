@@ -2,17 +2,33 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { bootId } from '../../posix/index.ts';
 import { RocksyError, type RunKey } from '../../wire/index.ts';
-import type { EndedEvent, RunEvent } from '../../zygote/index.ts';
+import type { EndedEvent, RunEvent, ZygoteClient } from '../../zygote/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { Generation, Pool, PoolListener, Pools } from '../pools/index.ts';
-import { killLeftovers } from './ending.ts';
+import { killLeftovers, orphanedChildren } from './ending.ts';
 import { runFileOf } from './files.ts';
 import { Orphans } from './orphans.ts';
-import { change, type Exit, NO_REPORT, type Run, type RunChange, type RunIdentity } from './run.ts';
+import {
+  change,
+  type Exit,
+  NO_REPORT,
+  type Report,
+  type Run,
+  type RunChange,
+  type RunIdentity,
+} from './run.ts';
 import { type Claim, type RunFileContents, readRunFile } from './runfile.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 const RECORD_RETRY_MS = 1_000;
+const TELL_TRIES = 3;
+const MAX_RETURNS = 5;
+const HALF_CLAIM_LOOKS = 20;
+const HALF_CLAIM_LOOK_MS = 100;
+const SWEEP_AFTER_MS = 500;
+
+/** How a run ends that has not begun. */
+type Failure = { readonly outcome: 'failed' | 'cancelled'; readonly error: string };
 
 export interface RunsOptions {
   readonly journal: Journal;
@@ -41,6 +57,13 @@ export class Runs implements PoolListener {
   /** Runs whose end is on its way to the disk: still running to everybody. */
   readonly #ending = new Map<RunKey, Promise<void>>();
   readonly #waiting = new Map<RunKey, Set<(run: Run) => void>>();
+  /** How often a run came back from a zygote that died over it. */
+  readonly #returns = new Map<RunKey, number>();
+  /** How often an unfinished claim has been looked at. */
+  readonly #looks = new Map<RunKey, number>();
+  /** Runs whose files are being removed: their keys are taken until that is done. */
+  readonly #freeing = new Map<RunKey, Promise<unknown>>();
+  readonly #sweeps = new Set<Pool>();
   #pools: Pools | null = null;
   #stopping = false;
 
@@ -60,16 +83,28 @@ export class Runs implements PoolListener {
     }
   }
 
-  /** Decides about every run that no zygote vouches for. */
-  recover(): void {
+  /** Decides about every run of a pool that no zygote vouches for, now that all of them have been heard. */
+  recover(pool: Pool): void {
     for (const run of this.#live.values()) {
-      const pool = this.#pools?.find(run.identity.pool);
-      if (pool?.holder(run.identity.key) === undefined) this.#settle(run.identity.key);
+      if (run.identity.pool === pool.name && pool.holder(run.identity.key) === undefined)
+        this.#settle(run.identity.key);
+    }
+  }
+
+  /** Runs of pools of which not even a folder is left. */
+  recoverHomeless(): void {
+    for (const run of this.#live.values()) {
+      if (this.#pools?.find(run.identity.pool) === undefined) this.#settle(run.identity.key);
     }
   }
 
   get(key: RunKey): Run | undefined {
     return this.#live.get(key) ?? this.#journal.get(key);
+  }
+
+  /** A run that has not ended; without a look into the journal. */
+  liveRun(key: RunKey): Run | undefined {
+    return this.#live.get(key);
   }
 
   get live(): IterableIterator<Run> {
@@ -84,10 +119,10 @@ export class Runs implements PoolListener {
    * Accepts a run: from when this resolves it is in the journal and will run exactly once, whatever dies.
    * A known key starts nothing. Throws `freed`, what the pool's `admit` throws, and the journal's errors.
    */
-  async start(identity: RunIdentity, pool: Pool): Promise<{ known: boolean; run: Run }> {
+  async start(identity: RunIdentity, pool: Pool, bytes: number): Promise<{ known: boolean; run: Run }> {
     const { key } = identity;
     // Of two requests with one key at the same time the second waits for the first one's commit, and is told of it.
-    await this.#accepting.get(key)?.catch(() => undefined);
+    await (this.#accepting.get(key) ?? this.#freeing.get(key))?.catch(() => undefined);
     const known = this.get(key);
     if (known !== undefined) return { known: true, run: known };
     pool.admit();
@@ -99,6 +134,7 @@ export class Runs implements PoolListener {
       verdict = await accepting;
     } finally {
       this.#accepting.delete(key);
+      pool.settleAdmission();
     }
     if (verdict === 'freed') {
       throw new RocksyError('freed', `The key ${key} was freed and may not run again`, {
@@ -109,9 +145,21 @@ export class Runs implements PoolListener {
     this.#step('journaled');
     this.#live.set(key, run);
     this.subscriptions.emit('queued', run);
-    pool.enqueue({ key, file: identity.file, spec: identity.spec });
+    pool.enqueue({ key, file: identity.file, spec: identity.spec, bytes });
     if (this.#live.get(key)?.phase.state === 'starting') await this.#changed(key);
     return { known: false, run: this.get(key) ?? run };
+  }
+
+  /** Keeps a key taken while its files and its row are removed, so that nobody's new run loses its own. */
+  async freeing<T>(key: RunKey, work: () => Promise<T>): Promise<T> {
+    await this.#freeing.get(key)?.catch(() => undefined);
+    const working = work();
+    this.#freeing.set(key, working);
+    try {
+      return await working;
+    } finally {
+      if (this.#freeing.get(key) === working) this.#freeing.delete(key);
+    }
   }
 
   /** Resolves with the run when it next changes for everybody. */
@@ -151,10 +199,14 @@ export class Runs implements PoolListener {
 
   /** Sends a signal to a run's main process. Throws `not_running`. */
   async signal(key: RunKey, signal: number): Promise<void> {
-    const holder = this.#holderOfRunning(key);
-    const sent =
-      holder === null ? this.orphans.signal(key, signal) : await holder.client?.signal(key, signal);
-    if (sent !== true) throw new RocksyError('not_running', `The run ${key} does not run`);
+    const run = this.#live.get(key);
+    if (run === undefined) throw new RocksyError('not_running', `The run ${key} has ended`);
+    if (run.phase.state === 'queued') throw new RocksyError('not_running', `The run ${key} has not begun`);
+    await this.#tell(
+      run,
+      (client) => client.signal(key, signal),
+      () => this.orphans.signal(key, signal),
+    );
   }
 
   /** Makes a run end. One that waits in the queue ends at once. Throws `not_running`. */
@@ -162,20 +214,39 @@ export class Runs implements PoolListener {
     const run = this.#live.get(key);
     if (run === undefined) throw new RocksyError('not_running', `The run ${key} has ended`);
     if (run.phase.state === 'queued' && this.#pools?.find(run.identity.pool)?.withdraw(key)) {
-      await this.#apply(key, {
-        type: 'abandoned',
-        outcome: 'cancelled',
-        error: 'Cancelled before it began',
-        atMs: Date.now(),
-      });
+      const error = 'Cancelled before it began';
+      await this.#apply(key, { type: 'abandoned', outcome: 'cancelled', error, atMs: Date.now() });
       return;
     }
-    const holder = this.#pools?.find(run.identity.pool)?.holder(key);
-    const sent =
-      holder === undefined
-        ? this.orphans.cancel(key, killAfterMs, reason)
-        : await holder.client?.cancel(key, killAfterMs, reason);
-    if (sent !== true) throw new RocksyError('not_running', `The run ${key} does not run`);
+    await this.#tell(
+      run,
+      (client) => client.cancel(key, killAfterMs, reason),
+      () => this.orphans.cancel(key, killAfterMs, reason),
+    );
+  }
+
+  /** Asks whoever has the run: its zygote, over the next session when this one breaks, or us, when that is dead. */
+  async #tell(
+    run: Run,
+    ask: (client: ZygoteClient) => Promise<boolean>,
+    askOrphan: () => boolean,
+  ): Promise<void> {
+    const { key, pool } = run.identity;
+    for (let tries = 0; tries < TELL_TRIES; tries++) {
+      const holder = this.#pools?.find(pool)?.holder(key);
+      const client = await holder?.session();
+      if (!client) {
+        if (askOrphan()) return;
+        break;
+      }
+      try {
+        if (await ask(client)) return;
+        break;
+      } catch (error) {
+        this.#log.debug({ err: error, key }, 'the session ended over a request; asking again');
+      }
+    }
+    throw new RocksyError('not_running', `The run ${key} does not run`);
   }
 
   /**
@@ -188,24 +259,25 @@ export class Runs implements PoolListener {
       .filter((run) => run.phase.state !== 'queued')
       .map((run) => run.identity.key);
     const patience = AbortSignal.timeout(graceMs + 10_000);
-    await Promise.all(
-      begun.map(async (key) => {
-        try {
-          await this.cancel(key, graceMs, 'stop');
-          await this.ended(key, patience);
-        } catch (error) {
-          // Either it ended by itself meanwhile, or it can't be ended: the next start finds out what became of it.
-          this.#log.debug({ err: error, key }, 'a run was not stopped');
-        }
-      }),
-    );
+    const stop = async (key: RunKey): Promise<void> => {
+      try {
+        await this.cancel(key, graceMs, 'stop');
+      } catch (error) {
+        this.#log.debug({ err: error, key }, 'a run was not told to stop');
+      }
+      await this.#settled(key, patience);
+    };
+    await Promise.all(begun.map(stop));
   }
 
-  #holderOfRunning(key: RunKey): Generation | null {
-    const run = this.#live.get(key);
-    if (run === undefined) throw new RocksyError('not_running', `The run ${key} has ended`);
-    if (run.phase.state === 'queued') throw new RocksyError('not_running', `The run ${key} has not begun`);
-    return this.#pools?.find(run.identity.pool)?.holder(key) ?? null;
+  /** Resolves when the run has ended or waits again; without a word also when patience does. */
+  async #settled(key: RunKey, patience: AbortSignal): Promise<void> {
+    while (!patience.aborted && (this.#live.get(key)?.phase.state ?? 'queued') !== 'queued') {
+      await new Promise<void>((resolve) => {
+        const stop = this.#onChange(key, () => resolve());
+        patience.addEventListener('abort', () => resolve(stop()), { once: true });
+      });
+    }
   }
 
   onSend(key: RunKey, generation: number): boolean {
@@ -217,13 +289,12 @@ export class Runs implements PoolListener {
     return true;
   }
 
+  expects(pool: Pool, key: RunKey): boolean {
+    return this.#live.get(key)?.identity.pool === pool.name;
+  }
+
   onRun(pool: Pool, generation: Generation, event: RunEvent): void {
     const key = event.key as RunKey;
-    if (!this.#live.has(key)) {
-      // Its end was committed before a crash, but not acknowledged.
-      if (event.event === 'ended' || event.event === 'refused') pool.release(key);
-      return;
-    }
     switch (event.event) {
       case 'forked':
         return;
@@ -248,12 +319,24 @@ export class Runs implements PoolListener {
     const key = event.key as RunKey;
     this.#step('ended');
     if (!event.claimed) {
-      this.#settle(key, event.message ?? 'the child ended before it had begun');
+      generation.runs.delete(key);
+      generation.client?.acknowledge(key);
+      const why = event.message ?? 'the child ended before it had begun';
+      this.#settle(key, { outcome: event.reason === 'cancel' ? 'cancelled' : 'failed', error: why });
       return;
     }
     const run = this.#live.get(key);
-    const file = run === undefined ? null : this.#runFile(pool, run);
-    if (run?.phase.state !== 'running') {
+    if (run === undefined) return;
+    let file: RunFileContents | null;
+    try {
+      file = this.#runFile(pool, run);
+    } catch (error) {
+      // No descriptor left, or the disk fails. The zygote keeps the outcome meanwhile.
+      this.#log.error({ err: error, key }, 'a run file can not be read; trying again');
+      setTimeout(() => this.#ended(pool, generation, event), RECORD_RETRY_MS).unref();
+      return;
+    }
+    if (run.phase.state !== 'running') {
       // The news of its claim was told to a daemon that is gone.
       const atMs = file?.claim?.atMs ?? Date.now();
       void this.#apply(key, { type: 'claimed', generation: generation.number, pid: event.pid, atMs });
@@ -269,10 +352,9 @@ export class Runs implements PoolListener {
 
   #refused(pool: Pool, generation: Generation, event: Extract<RunEvent, { event: 'refused' }>): void {
     const key = event.key as RunKey;
-    // It has this key already: news of it have come or will.
-    if (event.code === 'known') return;
-    if (event.code === 'draining') {
-      generation.runs.delete(key);
+    // `known` is said of a run that ended long ago and whose key is free again, but not there: acknowledged, it is.
+    if (event.code === 'known') generation.client?.acknowledge(key);
+    if (event.code === 'known' || event.code === 'draining') {
       this.#settle(key);
       return;
     }
@@ -295,72 +377,132 @@ export class Runs implements PoolListener {
   /**
    * Finds out what has become of a run for which no zygote speaks. Its claim decides: without one it has not begun and
    * may be started again, since of two children only one can claim.
-   * @param failure why its child ended before it had begun, where that is known
+   * @param failure how it ends when it has not begun, where trying again would be of no use
    */
-  #settle(key: RunKey, failure?: string): void {
+  #settle(key: RunKey, failure?: Failure): void {
     const run = this.#live.get(key);
     if (run === undefined || this.#ending.has(key)) return;
     const pool = this.#pools?.find(run.identity.pool);
-    const file = pool === undefined ? null : this.#runFile(pool, run);
+    let file: RunFileContents | null;
+    try {
+      file = pool === undefined ? null : this.#runFile(pool, run);
+    } catch (error) {
+      this.#log.error({ err: error, key }, 'a run file can not be read; trying again');
+      setTimeout(() => this.#settle(key, failure), RECORD_RETRY_MS).unref();
+      return;
+    }
     if (pool === undefined || file === null) this.#unclaimed(run, pool, failure);
-    else if (file.claim === null) this.#lose(key, 'it was killed while it began', file.report);
+    else if (file.claim === null) this.#halfClaimed(key, failure, file.report);
     else this.#orphaned(pool, run, file.claim);
   }
 
-  #unclaimed(run: Run, pool: Pool | undefined, failure: string | undefined): void {
+  /** The file is there and its claim is not: between the two lies a moment in which a child may just be. */
+  #halfClaimed(key: RunKey, failure: Failure | undefined, report: Report): void {
+    const looks = (this.#looks.get(key) ?? 0) + 1;
+    if (looks <= HALF_CLAIM_LOOKS) {
+      this.#looks.set(key, looks);
+      setTimeout(() => this.#settle(key, failure), HALF_CLAIM_LOOK_MS).unref();
+      return;
+    }
+    this.#lose(key, 'it was killed while it began', report);
+  }
+
+  #unclaimed(run: Run, pool: Pool | undefined, failure: Failure | undefined): void {
     const { key, file, spec } = run.identity;
-    if (run.phase.state === 'running') return this.#lose(key, 'its run file is gone', NO_REPORT);
-    if (pool === undefined || pool.config.maxRunning === 0)
-      failure ??= `the pool ${run.identity.pool} is not configured any more`;
-    if (failure !== undefined && !this.#stopping) {
-      void this.#apply(key, { type: 'abandoned', outcome: 'failed', error: failure, atMs: Date.now() });
+    if (run.phase.state === 'running') {
+      this.#lose(key, 'its run file is gone', NO_REPORT);
+      return;
+    }
+    const final = this.#stopping ? undefined : (failure ?? this.#hopeless(run, pool));
+    if (final !== undefined) {
+      void this.#apply(key, { type: 'abandoned', ...final, atMs: Date.now() });
       return;
     }
     const waiting = change(run, { type: 'returned' }) ?? run;
     this.#live.set(key, waiting);
+    this.#wake(key, waiting);
     pool?.release(key);
-    pool?.enqueue({ key, file, spec });
+    pool?.enqueue({ key, file, spec, bytes: 0 });
+  }
+
+  /** Why it would be of no use to start a run again that has not begun. */
+  #hopeless(run: Run, pool: Pool | undefined): Failure | undefined {
+    const { key } = run.identity;
+    if (pool === undefined || pool.config.maxRunning === 0) {
+      return { outcome: 'failed', error: `the pool ${run.identity.pool} is not configured any more` };
+    }
+    if (run.phase.state !== 'starting') return undefined;
+    const returns = (this.#returns.get(key) ?? 0) + 1;
+    this.#returns.set(key, returns);
+    return returns < MAX_RETURNS
+      ? undefined
+      : { outcome: 'failed', error: `it did not begin: ${returns} zygotes in a row ended or gave it back` };
   }
 
   #orphaned(pool: Pool, run: Run, claim: Claim): void {
-    const { key } = run.identity;
+    const { key, spec } = run.identity;
     if (claim.bootId !== this.#bootId) {
-      const { report } = this.#runFile(pool, run) ?? { report: NO_REPORT };
-      return this.#lose(key, 'the machine was restarted while it ran', report);
+      this.#lose(key, 'the machine was restarted while it ran', this.#reportOf(pool, run));
+      return;
     }
     const generation = 'generation' in run.phase ? (run.phase.generation ?? 0) : 0;
     void this.#apply(key, { type: 'claimed', generation, pid: claim.pid, atMs: claim.atMs });
     pool.hold(key);
     const claimed = { pid: claim.pid, startTime: claim.startTime, uid: pool.ownFile('').ownerUid };
     this.orphans.watch(key, claimed, (exit) => void this.#orphanEnded(pool, run, claim, exit));
-    this.#limitOrphan(run, claim);
+    if (spec.timeout_ms !== undefined) {
+      this.orphans.limit(key, claim.atMs + spec.timeout_ms, spec.kill_after_ms ?? pool.config.killAfterMs);
+    }
   }
 
-  /** The timeout of a run was its zygote's to keep. */
-  #limitOrphan(run: Run, claim: Claim): void {
-    const { timeout_ms: timeoutMs, kill_after_ms: killAfterMs } = run.identity.spec;
-    if (timeoutMs === undefined) return;
-    const leftMs = Math.max(0, claim.atMs + timeoutMs - Date.now());
-    setTimeout(
-      () => this.orphans.cancel(run.identity.key, killAfterMs ?? 5000, 'timeout'),
-      Math.min(leftMs, 2 ** 31 - 1),
-    ).unref();
+  #reportOf(pool: Pool, run: Run): Report {
+    try {
+      return this.#runFile(pool, run)?.report ?? NO_REPORT;
+    } catch (error) {
+      this.#log.error(
+        { err: error, key: run.identity.key },
+        'a run file can not be read: its report is lost',
+      );
+      return NO_REPORT;
+    }
   }
 
   async #orphanEnded(pool: Pool, run: Run, claim: Claim, exit: Exit | null): Promise<void> {
     const { key } = run.identity;
-    if (!pool.config.leaveChildren) {
-      const keep = new Set([...(this.#pools?.zygotePids() ?? []), ...this.orphans.pids(), process.pid]);
-      killLeftovers(this.#keeperPid, pool.folder.runs, keep);
-    }
-    const report = this.#runFile(pool, run)?.report ?? NO_REPORT;
+    this.#sweepSoon(pool);
+    const report = this.#reportOf(pool, run);
     if (exit === null) this.#lose(key, 'its zygote was gone and nobody saw how it ended', report);
     else void this.#apply(key, { type: 'exited', exit, report, atMs: Date.now() });
     await this.#ending.get(key);
     this.orphans.settled(claim);
   }
 
-  #lose(key: RunKey, error: string, report: typeof NO_REPORT): void {
+  /** Once for all orphans that end at about the same time, and after those have claimed that were about to. */
+  #sweepSoon(pool: Pool): void {
+    if (pool.config.leaveChildren || this.#sweeps.has(pool)) return;
+    this.#sweeps.add(pool);
+    setTimeout(() => {
+      this.#sweeps.delete(pool);
+      if (pool.allHeard) this.#sweep(pool);
+      else this.#sweepSoon(pool);
+    }, SWEEP_AFTER_MS).unref();
+  }
+
+  /** Kills what orphans of the pool left behind: children of the keeper that are no zygote and no run's main process. */
+  #sweep(pool: Pool): void {
+    // First who is there, then who has a claim: who claims later is not among the first.
+    const candidates = orphanedChildren(this.#keeperPid);
+    const keep = new Set([...(this.#pools?.zygotePids() ?? []), ...this.orphans.pids(), process.pid]);
+    for (const run of this.#live.values()) {
+      if (run.identity.pool !== pool.name || run.phase.state === 'queued') continue;
+      const claim = this.#runFile(pool, run)?.claim;
+      if (claim) keep.add(claim.pid);
+    }
+    const killed = killLeftovers(candidates, pool.folder.runs, keep);
+    if (killed > 0) this.#log.info({ pool: pool.name, killed }, 'killed what runs had left behind');
+  }
+
+  #lose(key: RunKey, error: string, report: Report): void {
     void this.#apply(key, { type: 'lost', error: `lost: ${error}`, report, atMs: Date.now() });
   }
 
@@ -381,6 +523,8 @@ export class Runs implements PoolListener {
     this.#step('recorded');
     this.#ending.delete(key);
     this.#live.delete(key);
+    this.#returns.delete(key);
+    this.#looks.delete(key);
     this.subscriptions.emit('exited', next);
     this.#wake(key, next);
     this.#pools?.find(next.identity.pool)?.release(key);

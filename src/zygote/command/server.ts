@@ -70,13 +70,13 @@ export class Server implements SessionOwner {
 
   #hello(session: Session, { id, fields }: RawRequest): void {
     const { version, session: number } = fields;
-    const problem = this.#problemWithHello(session, version, number);
+    const problem = this.#problemWithHello(version, number);
     if (id === undefined || problem !== null || typeof number !== 'number') {
       session.say(failure(id, `hello: ${problem ?? 'id is missing'}`));
       session.close();
       return;
     }
-    this.#current?.supersede();
+    if (this.#current !== session) this.#current?.supersede();
     this.#current = session;
     this.#lastNumber = number;
     session.number = number;
@@ -96,8 +96,7 @@ export class Server implements SessionOwner {
     );
   }
 
-  #problemWithHello(session: Session, version: unknown, number: unknown): string | null {
-    if (session.number !== null) return 'this connection has said it already';
+  #problemWithHello(version: unknown, number: unknown): string | null {
     if (version !== CONTRACT_VERSION) return `version ${version} is not ${CONTRACT_VERSION}`;
     if (typeof number !== 'number') return 'session is missing';
     if (number <= this.#lastNumber) return `session ${number} is not higher than ${this.#lastNumber}`;

@@ -29,8 +29,8 @@ export class Session {
   readonly #owner: SessionOwner;
   readonly #framer = new LineFramer(MAX_LINE_BYTES);
   readonly #untold = new Set<string>();
-  /** Said once the last of the untold runs is told. */
-  #greeting: ZygoteEvent | null = null;
+  /** Answers to `hello`, said once the last of the untold runs is told. */
+  #greetings: ZygoteEvent[] = [];
   #batch: string[] = [];
   #batchedBytes = 0;
   #open = true;
@@ -51,7 +51,7 @@ export class Session {
   /** Tells of every run, as there is room, and answers `hello` after that. */
   greet(keys: Iterable<string>, hello: ZygoteEvent): void {
     for (const key of keys) this.#untold.add(key);
-    this.#greeting = hello;
+    this.#greetings.push(hello);
     this.#tellUntold();
   }
 
@@ -113,10 +113,7 @@ export class Session {
       this.#untold.delete(key);
       this.#sayLatest(key);
     }
-    if (this.#greeting === null) return;
-    const greeting = this.#greeting;
-    this.#greeting = null;
-    this.say(greeting);
+    for (const greeting of this.#greetings.splice(0)) this.say(greeting);
   }
 
   #sayLatest(key: string): void {

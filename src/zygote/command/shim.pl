@@ -29,7 +29,7 @@ sysopen our $run, $run_file, WRITE_NEW, 0600
     or give_up($! == EEXIST ? "the key has been claimed before: $run_file exists" : "$run_file: $!");
 say_once($run, join ' ', 'claim', 1, $$, start_time(), $boot_id, now_ms()) or give_up("$run_file: $!");
 kill_in_test('child:claimed-before-report');
-say_once($report, "claimed $$");
+tell_zygote("claimed $$");
 
 # From here on the run has begun: what goes wrong is its outcome.
 sysopen my $out, $log, APPEND, 0600 or fail(CANNOT_EXECUTE, "log $log: $!");
@@ -45,9 +45,15 @@ sub say_once {
     return syswrite $handle, "$line\n";
 }
 
+# It may have died: a run outlives its zygote. `local`, because a signal that is ignored stays so for the command.
+sub tell_zygote {
+    local $SIG{PIPE} = 'IGNORE';
+    say_once($report, $_[0]);
+}
+
 # Before the claim: nothing has run.
 sub give_up {
-    say_once($report, one_line("unclaimed $$ $_[0]", 2000));
+    tell_zygote(one_line("unclaimed $$ $_[0]", 2000));
     exit CANNOT_EXECUTE;
 }
 

@@ -23,6 +23,9 @@ export const PROGRAM = fileURLToPath(new URL(`./zygote${extname(import.meta.url)
 /** As the launcher has it; `--jitless` too where there is no TypeScript to strip. */
 const FLAGS = ['--v8-pool-size=0', '--max-semi-space-size=1'];
 
+/** A test that waits longer than this for one thing has failed. */
+const PATIENCE_MS = 20_000;
+
 export interface ZygoteOptions {
   readonly config?: Partial<ZygoteConfig>;
   readonly env?: { readonly [name: string]: string };
@@ -93,7 +96,8 @@ export class ZygoteUnderTest {
   async appears(name: string): Promise<void> {
     const watcher = watch(this.folder);
     try {
-      while (!existsSync(join(this.folder, name))) await once(watcher, 'change');
+      while (!existsSync(join(this.folder, name)))
+        await once(watcher, 'change', { signal: AbortSignal.timeout(PATIENCE_MS) });
     } finally {
       watcher.close();
     }
@@ -166,7 +170,16 @@ export class Session {
     for (;;) {
       const found = this.events.find(fits);
       if (found !== undefined) return found;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await new Promise<void>((resolve, reject) => {
+        const timer = setTimeout(
+          () => reject(new Error(`waited in vain: ${JSON.stringify(this.events.slice(-20))}`)),
+          PATIENCE_MS,
+        );
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
     }
   }
 

@@ -69,7 +69,7 @@ final class Child
         if (!self::$config->leaveChildren) {
             Posix::$c->prctl(Posix::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         }
-        Engine::disownInherited();
+        Engine::disownShutdownFunctions();
         Engine::reseed();
         self::$pid = posix_getpid();
         self::$identity = self::$pid . ' ' . self::startTime() . ' ' . self::$bootId;
@@ -353,6 +353,7 @@ final class Child
         memory_reset_peak_usage();
         restore_exception_handler();
         restore_error_handler();
+        Engine::disownObjects();
     }
 
     /** Field 22 of /proc/PID/stat: behind the name, which may hold spaces and brackets (proc_pid_stat(5)). */

@@ -68,19 +68,27 @@ final class Engine
         return true;
     }
 
-    /** In a child: what the zygote has registered and created is the zygote's, now. */
-    public static function disownInherited(): void
+    /** In a child: shutdown functions of the bootstrap are the zygote's. */
+    public static function disownShutdownFunctions(): void
     {
-        if (self::$php === null) {
-            return;
-        }
         if (self::$shutdownListFound) {
             // Not freed: that would run destructors of objects which only the list holds.
             self::$php->basic_globals = null;
         }
+    }
+
+    /**
+     * In a child, as the last thing before user code: objects that exist are the zygote's, new ones the run's.
+     *
+     * New ones get new handles (zend_objects_store_put in zend_objects_API.c). Only the handle of an object of the
+     * bootstrap that the run itself lets go is used again, and an object of the run that has it is taken for the
+     * zygote's.
+     */
+    public static function disownObjects(): void
+    {
         if (self::$objectStore !== null) {
             self::$firstHandle = self::$objectStore->top;
-            self::$objectStore->free = -1; // new objects get new handles (zend_objects_store_put in zend_objects_API.c)
+            self::$objectStore->free = -1;
         }
     }
 
@@ -97,20 +105,20 @@ final class Engine
         }
     }
 
-    /** How many functions register_shutdown_function() was given since disownInherited(); null: can't be told. */
+    /** How many functions register_shutdown_function() was given since disownShutdownFunctions(); null: can't be told. */
     public static function shutdownFunctions(): ?int
     {
         return self::$countInShutdownList === null ? null : self::$php->basic_globals[self::$countInShutdownList];
     }
 
     /**
-     * Calls the destructors of what was created since disownInherited() and is still alive, oldest first, as
+     * Calls the destructors of what was created since disownObjects() and is still alive, oldest first, as
      * zend_call_destructors() does it for all objects. One object a call: a destructor that creates objects may
      * move the table.
      */
     public static function destructOwn(): void
     {
-        if (self::$php === null || self::$objectStore === null) {
+        if (self::$objectStore === null) {
             gc_collect_cycles();
             return;
         }

@@ -18,7 +18,7 @@ final class Failure
             $text = self::line($error);
         }
         // The frames below run() are ours and say nothing: "#7 {main}" becomes the next after the user's last one.
-        $ours = preg_quote(__DIR__, '~') . '/\w+\.php\(';
+        $ours = '(?:' . preg_quote(__DIR__, '~') . '/\w+\.php\(|\[internal function\]: Rocksy\\\\Zygote\\\\)';
         $text = preg_replace("~^#(\d+) $ours.*\n(?:#\d+ $ours.*\n)*#\d+ \{main\}~m", '#$1 {main}', $text) ?? $text;
         return "PHP Fatal error:  Uncaught $text\n  thrown in {$error->getFile()} on line {$error->getLine()}";
     }

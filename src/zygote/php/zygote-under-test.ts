@@ -49,7 +49,7 @@ export function startZygote({ config = {}, env = {} }: StartOptions = {}): Teste
   const child = spawn('php', [...FLAGS, PROGRAM], {
     cwd: folder,
     env: {
-      PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+      PATH: process.env.PATH ?? '/usr/bin:/bin',
       LANG: 'C.UTF-8',
       USE_ZEND_ALLOC_HUGE_PAGES: '1',
       ROCKSY_ZYGOTE: JSON.stringify(full),
@@ -71,7 +71,8 @@ export function startZygote({ config = {}, env = {} }: StartOptions = {}): Teste
     exit,
     async [Symbol.asyncDispose]() {
       // Its children first: afterwards nobody knows them.
-      for (const victim of [...safely(() => childrenOf(pid)), pid]) safely(() => [Number(process.kill(victim, 'SIGKILL'))]);
+      for (const victim of [...safely(() => childrenOf(pid)), pid])
+        safely(() => [Number(process.kill(victim, 'SIGKILL'))]);
       await exit;
       rmSync(folder, { recursive: true, force: true });
     },
