@@ -12,6 +12,8 @@ const USER = process.getuid?.() === 0 ? 'www-data' : os.userInfo().username;
 export interface DaemonOptions {
   /** YAML below `pools:`, two spaces in; `user` is added to each pool by `{user}`. */
   readonly pools: string;
+  /** Addresses besides the Unix socket. */
+  readonly listen?: readonly string[];
   /** More YAML at the top level. */
   readonly more?: string;
   /** Name of a file in the folder → its text. */
@@ -45,7 +47,8 @@ export class TestDaemon {
     fs.chmodSync(folder, 0o755);
     const daemon = new TestDaemon(folder, options.env ?? {});
     for (const [name, text] of Object.entries(options.files ?? {})) daemon.write(name, text);
-    const yaml = `listen: [unix:./var/rocksyd.sock]\nstate: ./var\n${options.more ?? ''}\npools:\n${options.pools}\n`;
+    const listen = ['unix:./var/rocksyd.sock', ...(options.listen ?? [])];
+    const yaml = `listen: ${JSON.stringify(listen)}\nstate: ./var\n${options.more ?? ''}\npools:\n${options.pools}\n`;
     daemon.write('rocksyd.yaml', yaml.replaceAll('{user}', USER_KEY));
     await daemon.start();
     await daemon.settled();
@@ -96,6 +99,15 @@ export class TestDaemon {
   async workerPid(): Promise<number> {
     await using client = await this.connect();
     return Number((await client.stats())['worker_pid']);
+  }
+
+  /** The port of the first TCP listener, which may have been left to the system (`tcp://127.0.0.1:0`). */
+  get tcpPort(): number {
+    for (const line of this.output) {
+      const port = /"listener":"tcp:[^"]*","address":"[^"]*:(\d+)"/.exec(line)?.[1];
+      if (port !== undefined) return Number(port);
+    }
+    throw new Error('rocksyd has no TCP listener');
   }
 
   async connect(): Promise<Client> {

@@ -21,7 +21,12 @@ contractSuite(
     leave: shell('trap "" TERM; sleep 100000 & echo $!; (setsid sleep 100000 & echo $!)'),
     exit: (code) => shell(`exit ${code}`),
     variable: (name) => shell(`printf "%s\\n" "\${${name}}"`),
-    gate: (path) => shell('echo ready; until [ -e "$1" ]; do sleep 0.01; done; echo done', path),
+    // The code of a command that outlives its zygote is in its run file only when the command itself notes it there.
+    gate: (path) =>
+      shell(
+        'echo ready; until [ -e "$1" ]; do sleep 0.01; done; echo done; echo exit 0 >> "$ROCKSY_RUN_FILE"',
+        path,
+      ),
   },
   { parks: false },
 );

@@ -4,9 +4,8 @@ import { readSync } from 'node:fs';
 const buffer = Buffer.allocUnsafeSlow(65_536);
 
 /**
- * Reads what waits on a non-blocking socket that the event loop owns, now and to the end, without the loop's help. The
- * loop hands a chunk over in the same turn in which it reads it, so none can be held back inside Node meanwhile, as
- * long as the socket flows (has a 'data' listener and is never paused).
+ * Reads what waits on a non-blocking socket that the event loop owns, now and to the end, without the loop's help. Node
+ * holds nothing back meanwhile: it gives a chunk to the 'data' listener of a flowing socket as soon as it is read.
  */
 export function readPending(fd: number, take: (chunk: Buffer) => void): void {
   for (;;) {

@@ -133,8 +133,8 @@ export class Server implements SessionOwner {
 
   #start(id: number | undefined, fields: RawRequest['fields']): ZygoteEvent | null {
     const { key } = fields;
-    if (!isKey(key)) return failure(id, 'start: key: expected a string of 1 to 255 bytes');
-    const start = parseStart(key, fields);
+    if (typeof key !== 'string') return failure(id, 'start: key is missing');
+    const start = isKey(key) ? parseStart(key, fields) : 'key: expected 1 to 255 bytes without NUL';
     if (typeof start === 'string') return { event: 'refused', key, code: 'invalid', message: start };
     if (this.#draining && this.#runs.get(key) === undefined) {
       return { event: 'refused', key, code: 'draining', message: 'this zygote is draining' };

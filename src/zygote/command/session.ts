@@ -28,6 +28,7 @@ export class Session {
   readonly #socket: net.Socket;
   readonly #owner: SessionOwner;
   readonly #framer = new LineFramer(MAX_LINE_BYTES);
+  #received: Buffer[] = [];
   readonly #untold = new Set<string>();
   /** Answers to `hello`, said once the last of the untold runs is told. */
   #greetings: ZygoteEvent[] = [];
@@ -38,7 +39,7 @@ export class Session {
   constructor(socket: net.Socket, owner: SessionOwner) {
     this.#socket = socket;
     this.#owner = owner;
-    socket.on('data', (chunk) => this.#push(chunk));
+    socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('drain', () => this.#tellUntold());
     socket.on('error', () => {}); // 'close' follows
     socket.on('close', () => this.#closed());
@@ -83,6 +84,7 @@ export class Session {
 
   /** A newer session takes over: carries out every request that waits here, then ends the connection. */
   supersede(): void {
+    this.#carryOut();
     const fd = descriptorOf(this.#socket);
     if (fd !== null) readPending(fd, (chunk) => this.#push(chunk));
     this.#closed();
@@ -91,6 +93,19 @@ export class Session {
 
   get #unreadBytes(): number {
     return this.#socket.writableLength + this.#batchedBytes;
+  }
+
+  /**
+   * libuv hands signals over last in its turn (uv__io_poll, have_signals): a request that came after a SIGTERM would be
+   * carried out before it. In the turn's check phase both are known, so requests wait for that.
+   */
+  #receive(chunk: Buffer): void {
+    if (this.#received.length === 0) setImmediate(() => this.#carryOut());
+    this.#received.push(chunk);
+  }
+
+  #carryOut(): void {
+    for (const chunk of this.#received.splice(0)) this.#push(chunk);
   }
 
   #push(chunk: Buffer): void {
