@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { RocksyError } from './errors.ts';
-import { jsonDepth, MAX_JSON_DEPTH, parseObject } from './json.ts';
+import { jsonDepth, MAX_JSON_DEPTH, parseForeignObject, parseObject } from './json.ts';
 
 /** Source texts of numbers. */
 const numberSource = fc.oneof(
@@ -70,15 +70,17 @@ test('JSON may nest as deep as the limit, and no deeper', () => {
   assert.throws(() => parseObject(nested(MAX_JSON_DEPTH + 1)), isInvalidJson);
 });
 
-test('half a surrogate pair is refused, wherever it stands; a whole one is a character', () => {
+test('from outside half a surrogate pair is refused, wherever it stands; a whole one is a character', () => {
   for (const text of [
     '{"a":["\\ud800"]}',
     '{"\\udc00x":1}',
     '{"a":{"b":"x\\uDBFF"}}',
     '{"a":"\\udc00\\ud800"}',
   ])
-    assert.throws(() => parseObject(text), isInvalidJson, text);
-  assert.deepEqual(parseObject('{"a":"\\ud83d\\ude00","b":"\\\\ud800"}'), { a: '😀', b: '\\ud800' });
+    assert.throws(() => parseForeignObject(text), isInvalidJson, text);
+  assert.deepEqual(parseForeignObject('{"a":"\\ud83d\\ude00","b":"\\\\ud800"}'), { a: '😀', b: '\\ud800' });
+  // What has been written down can be read again whatever it is.
+  assert.equal(parseObject('{"a":"\\ud800"}').a, '\ud800');
 });
 
 test('what is no object is refused', () => {

@@ -75,14 +75,21 @@ export function parseObject(text: string): { readonly [key: string]: JsonValue }
   if (typeof value !== 'object' || value === null || Array.isArray(value) || JSON.isRawJSON(value)) {
     throw new RocksyError('invalid_json', 'A request takes a JSON object');
   }
-  const object = value as { readonly [key: string]: JsonValue };
+  return value as { readonly [key: string]: JsonValue };
+}
+
+/**
+ * Parses the object of a request that comes from outside: as `parseObject`, and all its texts have a UTF-8 form.
+ * What has none (half of a surrogate pair) would reach neither the disk nor a PHP as it was sent.
+ */
+export function parseForeignObject(text: string): { readonly [key: string]: JsonValue } {
+  const object = parseObject(text);
   if (SURROGATE.test(text) && !isWellFormed(object)) {
     throw new RocksyError('invalid_json', 'The JSON holds half of a surrogate pair, which is no character');
   }
   return object;
 }
 
-/** Whether all texts in a value have a UTF-8 form: what has none reaches neither disk nor a PHP as it was sent. */
 function isWellFormed(value: JsonValue): boolean {
   if (typeof value === 'string') return value.isWellFormed();
   if (typeof value !== 'object' || value === null) return true;

@@ -1,7 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import { RocksyError } from './errors.ts';
-import { type JsonValue, numberText, parseObject, type RawNumber } from './json.ts';
+import { type JsonValue, numberText, parseForeignObject, type RawNumber } from './json.ts';
 import { parseKey, type RunKey } from './key.ts';
 
 const Text = Type.String({ maxLength: 4096 });
@@ -160,7 +160,7 @@ export function parseLine(line: Buffer): RawRequest {
   const name = space < 0 ? whole : whole.slice(0, space);
   const rest = space < 0 ? '' : whole.slice(space + 1).trim();
   const text = rest === '' ? '{}' : rest;
-  const fields = parseObject(text);
+  const fields = parseForeignObject(text);
   const id = requestId(fields['id']);
   return { name, text, fields, id, original: id === undefined && fields['key'] === undefined };
 }

@@ -18,7 +18,10 @@ export interface DaemonOptions {
   readonly more?: string;
   /** Name of a file in the folder → its text. */
   readonly files?: Readonly<Record<string, string>>;
+  /** `{folder}` in a value stands for the daemon's folder. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Its state directory; default: `var` in its folder. */
+  readonly state?: string;
 }
 
 /** What `{user}` in a pool's YAML stands for. */
@@ -28,31 +31,48 @@ export class TestDaemon {
   readonly folder: string;
   readonly state: string;
   readonly socket: string;
+  /** A folder that every pool's user can write to. */
+  readonly scratch: string;
   readonly #env: Readonly<Record<string, string>>;
   /** Everything that it has printed, line by line. */
   readonly output: string[] = [];
   #keeper: ChildProcess | null = null;
   readonly #clients: Client[] = [];
 
-  private constructor(folder: string, env: Readonly<Record<string, string>>) {
+  private constructor(folder: string, options: DaemonOptions) {
     this.folder = folder;
-    this.state = path.join(folder, 'var');
+    this.state = options.state ?? path.join(folder, 'var');
     this.socket = path.join(this.state, 'rocksyd.sock');
-    this.#env = env;
+    this.scratch = path.join(folder, 'scratch');
+    const env = Object.entries(options.env ?? {});
+    this.#env = Object.fromEntries(env.map(([name, value]) => [name, value.replaceAll('{folder}', folder)]));
   }
 
-  /** Writes configuration and files, starts the daemon and waits until it listens. */
+  /** Writes configuration and files, starts the daemon and waits until it listens and its pools have started. */
   static async start(options: DaemonOptions): Promise<TestDaemon> {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rocksy-'));
-    fs.chmodSync(folder, 0o755);
-    const daemon = new TestDaemon(folder, options.env ?? {});
-    for (const [name, text] of Object.entries(options.files ?? {})) daemon.write(name, text);
-    const listen = ['unix:./var/rocksyd.sock', ...(options.listen ?? [])];
-    const yaml = `listen: ${JSON.stringify(listen)}\nstate: ./var\n${options.more ?? ''}\npools:\n${options.pools}\n`;
-    daemon.write('rocksyd.yaml', yaml.replaceAll('{user}', USER_KEY));
+    const daemon = TestDaemon.prepare(options);
     await daemon.start();
     await daemon.settled();
     return daemon;
+  }
+
+  /** Writes configuration and files, and starts nothing. */
+  static prepare(options: DaemonOptions): TestDaemon {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rocksy-'));
+    fs.chmodSync(folder, 0o755);
+    const daemon = new TestDaemon(folder, options);
+    fs.mkdirSync(daemon.scratch);
+    fs.chmodSync(daemon.scratch, 0o777);
+    daemon.configure(options);
+    return daemon;
+  }
+
+  /** Writes configuration and files (anew): in force from the next start on. */
+  configure(options: DaemonOptions): void {
+    for (const [name, text] of Object.entries(options.files ?? {})) this.write(name, text);
+    const listen = JSON.stringify([`unix:${this.socket}`, ...(options.listen ?? [])]);
+    const yaml = `listen: ${listen}\nstate: ${this.state}\n${options.more ?? ''}\npools:\n${options.pools}\n`;
+    this.write('rocksyd.yaml', yaml.replaceAll('{user}', USER_KEY));
   }
 
   write(name: string, text: string): void {
@@ -99,6 +119,15 @@ export class TestDaemon {
   async workerPid(): Promise<number> {
     await using client = await this.connect();
     return Number((await client.stats())['worker_pid']);
+  }
+
+  /** The pid of the zygote that serves a pool. */
+  async zygotePid(pool: string): Promise<number> {
+    await using client = await this.connect();
+    const view = (await client.pools()).find(({ name }) => name === pool);
+    const serving = view?.generations.findLast(({ state }) => state === 'serving');
+    if (!serving?.pid) throw new Error(`no generation of ${pool} serves: ${JSON.stringify(view)}`);
+    return serving.pid;
   }
 
   /** The port of the first TCP listener, which may have been left to the system (`tcp://127.0.0.1:0`). */
@@ -179,13 +208,27 @@ function mentions(pid: number, text: string): boolean {
   });
 }
 
-/** Waits until a condition holds that no event tells of; looks every few milliseconds, gives up after 20 s. */
+/** How often `until` looks. */
+const LOOK_MS = 5;
+const PATIENCE_MS = 30_000;
+
+/** Waits until a condition holds that no event tells of; looks every few milliseconds, gives up after 30 s. */
 export async function until<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const value = await look();
     if (value) return value as NonNullable<T>;
-    if (Date.now() > deadline) throw new Error(`waited 20 s in vain: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    if (Date.now() > deadline) throw new Error(`waited 30 s in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** Whether the process is there and has not ended; one that nobody has reaped yet has. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
   }
 }

@@ -19,8 +19,11 @@ const LINGER_MS = 5_000;
 const LINGER_BYTES = 4 << 20;
 /** Clients that vanished without a word (their machine lost power) are asked after so long whether they are there. */
 const KEEP_ALIVE_MS = 60_000;
-/** Of the descriptors that the process may have; the rest is for the journal, logs and zygotes. */
-const SHARE_OF_DESCRIPTORS = 0.9;
+/** Of the descriptors that the process may have this part, and so many at least, are for journal, logs and zygotes. */
+const OWN_SHARE_OF_DESCRIPTORS = 0.1;
+const OWN_DESCRIPTORS = 128;
+/** Clients that were refused and may take their time to read it; others are cut off at once. */
+const LINGERING_REFUSED = 16;
 /** Connections over a Unix socket that admins may have when all others are taken. */
 const RESERVED_FOR_ADMINS = 16;
 
@@ -31,11 +34,13 @@ export class Listeners {
   readonly #connections = new Map<Connection, net.Socket>();
   readonly #capacity: number;
   #accepted = 0;
+  #refused = 0;
 
   constructor(options: ListenersOptions) {
     this.#options = options;
-    const room = Math.floor(getDescriptorLimit().soft * SHARE_OF_DESCRIPTORS);
-    this.#capacity = Math.min(options.limits.connections, room);
+    const { soft } = getDescriptorLimit();
+    const room = Math.floor(soft - Math.max(OWN_DESCRIPTORS, soft * OWN_SHARE_OF_DESCRIPTORS));
+    this.#capacity = Math.max(1, Math.min(options.limits.connections, room));
     if (this.#capacity < options.limits.connections) {
       options.log.warn(
         { connections: this.#capacity },
@@ -72,12 +77,7 @@ export class Listeners {
     const transport = transportOf(socket);
     socket.on('error', (cause) => log.debug({ connection: name, err: cause }, 'connection error'));
     if (this.#connections.size >= this.#capacity + reservedFor(listen, role)) {
-      const error = new RocksyError(
-        'too_many_connections',
-        `There are ${this.#connections.size} connections already`,
-      );
-      socket.write(encodeAnswer(undefined, { ...errorFields(error), error_text: error.message }));
-      transport.end();
+      this.#refuse(socket, transport);
       return;
     }
     const connection = new Connection({
@@ -94,6 +94,19 @@ export class Listeners {
       this.#connections.delete(connection);
       connection.lost();
     });
+  }
+
+  #refuse(socket: net.Socket, transport: Transport): void {
+    const message = `There are ${this.#connections.size} connections already`;
+    const error = new RocksyError('too_many_connections', message);
+    socket.write(encodeAnswer(undefined, { ...errorFields(error), error_text: message }));
+    if (this.#refused >= LINGERING_REFUSED) {
+      socket.destroy();
+      return;
+    }
+    this.#refused++;
+    socket.once('close', () => this.#refused--);
+    transport.end();
   }
 
   #roleOf(listen: Listen, socket: net.Socket): Role | null {

@@ -318,13 +318,6 @@ export class Runs implements PoolListener {
   #ended(pool: Pool, generation: Generation, event: EndedEvent): void {
     const key = event.key as RunKey;
     this.#step('ended');
-    if (!event.claimed) {
-      generation.runs.delete(key);
-      generation.client?.acknowledge(key);
-      const why = event.message ?? 'the child ended before it had begun';
-      this.#settle(key, { outcome: event.reason === 'cancel' ? 'cancelled' : 'failed', error: why });
-      return;
-    }
     const run = this.#live.get(key);
     if (run === undefined) return;
     let file: RunFileContents | null;
@@ -334,6 +327,10 @@ export class Runs implements PoolListener {
       // No descriptor left, or the disk fails. The zygote keeps the outcome meanwhile.
       this.#log.error({ err: error, key }, 'a run file can not be read; trying again');
       setTimeout(() => this.#ended(pool, generation, event), RECORD_RETRY_MS).unref();
+      return;
+    }
+    if (!event.claimed && !diedClaiming(event, file)) {
+      this.#notBegun(generation, event);
       return;
     }
     if (run.phase.state !== 'running') {
@@ -348,6 +345,21 @@ export class Runs implements PoolListener {
     };
     const exit: Exit = { code: event.code, signal: event.signal, reason: event.reason, usage };
     void this.#apply(key, { type: 'exited', exit, report: file?.report ?? NO_REPORT, atMs: Date.now() });
+  }
+
+  /** The child has ended and its key is not claimed, or by somebody else. */
+  #notBegun(generation: Generation, { key: text, message, signal, reason }: EndedEvent): void {
+    const key = text as RunKey;
+    generation.runs.delete(key);
+    generation.client?.acknowledge(key);
+    const why = message ?? 'the child ended before it had begun';
+    if (signal !== null && reason === null) {
+      // Somebody has killed it, memory was short perhaps. What has not begun may be started again.
+      this.#log.warn({ key, why }, 'a run has not begun; it is started again');
+      this.#settle(key);
+      return;
+    }
+    this.#settle(key, { outcome: reason === 'cancel' ? 'cancelled' : 'failed', error: why });
   }
 
   #refused(pool: Pool, generation: Generation, event: Extract<RunEvent, { event: 'refused' }>): void {
@@ -436,7 +448,10 @@ export class Runs implements PoolListener {
     this.#returns.set(key, returns);
     return returns < MAX_RETURNS
       ? undefined
-      : { outcome: 'failed', error: `it did not begin: ${returns} zygotes in a row ended or gave it back` };
+      : {
+          outcome: 'failed',
+          error: `it did not begin: ${returns} times in a row it was given back, or its zygote or child was killed`,
+        };
   }
 
   #orphaned(pool: Pool, run: Run, claim: Claim): void {
@@ -556,4 +571,9 @@ export class Runs implements PoolListener {
   close(): void {
     this.orphans.close();
   }
+}
+
+/** It was killed after it had claimed its key and before its zygote was told. */
+function diedClaiming({ pid, signal }: EndedEvent, file: RunFileContents | null): boolean {
+  return signal !== null && file?.claim?.pid === pid;
 }

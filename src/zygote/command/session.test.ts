@@ -178,6 +178,16 @@ test('the new session is told of every run that the older one asked for, and no 
   }
 });
 
+test('the last requests of a daemon that goes at once are carried out', async () => {
+  await using zygote = new ZygoteUnderTest();
+  const first = await zygote.session();
+  first.start('a', ['sh', '-c', 'exit 3']);
+  first.socket.destroySoon();
+  await first.closed;
+  const second = await zygote.session();
+  assert.equal((await second.ended('a')).code, 3);
+});
+
 test('a daemon that was away is told all that it has missed', async () => {
   await using zygote = new ZygoteUnderTest();
   const first = await zygote.session();

@@ -42,7 +42,10 @@ export class Session {
     socket.on('data', (chunk) => this.#receive(chunk));
     socket.on('drain', () => this.#tellUntold());
     socket.on('error', () => {}); // 'close' follows
-    socket.on('close', () => this.#closed());
+    socket.on('close', () => {
+      this.#carryOut();
+      this.#closed();
+    });
   }
 
   get isOpen(): boolean {
@@ -96,11 +99,11 @@ export class Session {
   }
 
   /**
-   * libuv hands signals over last in its turn (uv__io_poll, have_signals): a request that came after a SIGTERM would be
-   * carried out before it. In the turn's check phase both are known, so requests wait for that.
+   * A SIGTERM that came before a request shall be noticed before it, but epoll_wait(2) returns what is readable rather
+   * than EINTR, and the signal's own event then comes with the next turn of the loop: so requests wait for that one.
    */
   #receive(chunk: Buffer): void {
-    if (this.#received.length === 0) setImmediate(() => this.#carryOut());
+    if (this.#received.length === 0) setImmediate(() => setImmediate(() => this.#carryOut()));
     this.#received.push(chunk);
   }
 

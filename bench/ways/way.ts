@@ -1,0 +1,15 @@
+import type { Usage } from '../support/usage.ts';
+
+/** The measured classes in bench/app, by their PHP names. */
+export type Job = 'Bench\\FirstLine' | 'Bench\\Nothing' | 'Bench\\Hold';
+
+/** One way of running a class. */
+export interface Way extends AsyncDisposable {
+  readonly name: string;
+  /** A folder that the runs may write to. */
+  readonly folder: string;
+  /** Runs a class with one parameter; resolves when its outcome, which must be a good one, is known. */
+  run(job: Job, param: object): Promise<void>;
+  /** What everything that belongs to this way has used so far; the asking program is not part of it. */
+  usage(): Usage;
+}
