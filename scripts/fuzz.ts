@@ -1,6 +1,7 @@
 // npm run fuzz [-- INPUTS [SEED]]: random and mutated inputs against framing and parser, in this process.
 // Whatever comes in, the answer is lines, a request, or a RocksyError; else the input is printed and the exit code is 1.
-import { LineFramer, parseLine, parseRequest, RocksyError } from '../src/wire/index.ts';
+import { LineFramer, parseLine, RocksyError } from '../src/wire/index.ts';
+import { parseRequest } from '../src/wire/requests/index.ts';
 
 const MAX_LINE_BYTES = 4_096;
 

@@ -1,4 +1,4 @@
-import type { RequestNamed, RunEventName, RunView } from '../wire/index.ts';
+import type { Progress, RequestNamed, RunEventName, RunView } from '../wire/index.ts';
 import { numberOf, runOf } from './answer.ts';
 import type { Dialer } from './dialer.ts';
 import { openStream, type StreamItem } from './stream.ts';
@@ -81,8 +81,10 @@ function toEvent(event: string, fields: Parameters<typeof runOf>[0]): RunEvent |
     case 'queued':
     case 'started':
     case 'exited':
-    case 'progress':
       return { event, run: runOf(fields) };
+    case 'progress':
+      // It stands beside the run, which the daemon shows without reading its files.
+      return { event, run: { ...runOf(fields), progress: fields.progress as unknown as Progress } };
     case 'log':
       return {
         event,

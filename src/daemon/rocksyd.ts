@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import path from 'node:path';
 import { Command } from 'commander';
 import { isUnderKeeper, KeeperError, runKeeper } from '../takeover/index.ts';
 import { type Config, ConfigError, loadConfig } from './config/index.ts';
@@ -55,8 +56,7 @@ async function keep(config: Config, argv: readonly string[]): Promise<void> {
   for (const warning of config.warnings) log.warn(warning);
   try {
     // Others may pass through to their pool's folder, and list nothing.
-    fs.mkdirSync(config.state, { recursive: true, mode: 0o711 });
-    fs.mkdirSync(`${config.state}/pools`, { recursive: true, mode: 0o711 });
+    makeFolder(path.join(config.state, 'pools'));
     process.exitCode = await runKeeper({
       listeners: config.listen.map((listen) => ({ ...listen, backlog: BACKLOG })),
       lockDir: config.state,
@@ -74,6 +74,18 @@ async function keep(config: Config, argv: readonly string[]): Promise<void> {
     const hint = error instanceof KeeperError ? ` (${error.hint})` : '';
     process.stderr.write(`rocksyd: ${(error as Error).message}${hint}\n`);
     process.exitCode = 1;
+  }
+}
+
+/** One by one: mkdirSync's `recursive` says ENOENT of a file system that is read-only. */
+function makeFolder(folder: string): void {
+  if (fs.existsSync(folder)) return;
+  makeFolder(path.dirname(folder));
+  try {
+    fs.mkdirSync(folder, { mode: 0o711 });
+  } catch (error) {
+    // Another start was faster; if a file stands there, the next step says so.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { RocksyError } from './errors.ts';
 import type { JsonValue } from './json.ts';
 import type { RunKey } from './key.ts';
-import type { RequestId } from './requests.ts';
+import type { RequestId } from './line.ts';
 
 export type RunState = 'queued' | 'starting' | 'running' | 'ended';
 export type OutcomeName = 'succeeded' | 'failed' | 'killed' | 'timed_out' | 'cancelled' | 'lost';

@@ -25,14 +25,5 @@ export {
   type RawNumber,
 } from './json.ts';
 export { fileOfKey, parseKey, type RunFile, type RunKey } from './key.ts';
-export {
-  ORIGINAL_REQUESTS,
-  parseLine,
-  parseRequest,
-  type RawRequest,
-  type Request,
-  type RequestId,
-  type RequestName,
-  type RequestNamed,
-  type RunRequestName,
-} from './requests.ts';
+export { ORIGINAL_REQUESTS, parseLine, type RawRequest, type RequestId } from './line.ts';
+export type { Request, RequestName, RequestNamed, RunRequestName } from './requests/index.ts';

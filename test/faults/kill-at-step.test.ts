@@ -38,6 +38,8 @@ function daemonFor(step: string): Promise<TestDaemon> {
   return TestDaemon.start({
     more: 'default_pool: os',
     pools: POOLS,
+    // Nobody is killed before the test says so: the probe of a new generation goes through these steps too.
+    files: { 'scratch/killed': '' },
     env: { ROCKSY_TEST_KILL: step, ROCKSY_TEST_KILL_ONCE: '{folder}/scratch/killed' },
   });
 }

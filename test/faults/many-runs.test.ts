@@ -39,9 +39,11 @@ function manyRuns(name: string, gates: readonly [Gate, Gate]): Marked[] {
 
 /** Starts them, and waits until the code of each has begun. Resolves with their pids. */
 async function begin(client: Client, runs: readonly Marked[]): Promise<number[]> {
-  const started = await Promise.all(runs.map((run) => client.run(marked(daemon, run))));
+  await Promise.all(runs.map((run) => client.run(marked(daemon, run))));
   await until('all runs are in progress', () => runs.every(({ key }) => executions(daemon, key) === 1));
-  return started.map(({ run }) => run.pid ?? 0);
+  return await Promise.all(
+    runs.map(({ key }) => until(`${key} has a pid`, async () => (await client.status(key)).pid)),
+  );
 }
 
 async function assertRunning(client: Client, runs: readonly Marked[]): Promise<void> {

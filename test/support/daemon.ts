@@ -118,7 +118,7 @@ export class TestDaemon {
 
   async workerPid(): Promise<number> {
     await using client = await this.connect();
-    return Number((await client.stats())['worker_pid']);
+    return Number((await client.stats()).worker_pid);
   }
 
   /** The pid of the zygote that serves a pool. */

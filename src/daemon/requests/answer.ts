@@ -1,12 +1,12 @@
 import {
   errorFields,
   ORIGINAL_REQUESTS,
-  parseRequest,
   type RawRequest,
   type Request,
   type RequestName,
   RocksyError,
 } from '../../wire/index.ts';
+import { parseRequest } from '../../wire/requests/index.ts';
 import { authorize, type Connection } from '../connections/index.ts';
 import type { Asker, Daemon } from './context.ts';
 import { bye, drain, hello, pools, reload, restart, stats, stop } from './daemon.ts';

@@ -27,8 +27,12 @@ const HALF_CLAIM_LOOKS = 20;
 const HALF_CLAIM_LOOK_MS = 100;
 const SWEEP_AFTER_MS = 500;
 
-/** How a run ends that has not begun. */
-type Failure = { readonly outcome: 'failed' | 'cancelled'; readonly error: string };
+/** How a run ends that has not begun. `again`: where it is sure that it has not, it may be started once more instead. */
+interface Failure {
+  readonly outcome: 'failed' | 'cancelled';
+  readonly error: string;
+  readonly again?: boolean;
+}
 
 export interface RunsOptions {
   readonly journal: Journal;
@@ -352,14 +356,11 @@ export class Runs implements PoolListener {
     const key = text as RunKey;
     generation.runs.delete(key);
     generation.client?.acknowledge(key);
-    const why = message ?? 'the child ended before it had begun';
-    if (signal !== null && reason === null) {
-      // Somebody has killed it, memory was short perhaps. What has not begun may be started again.
-      this.#log.warn({ key, why }, 'a run has not begun; it is started again');
-      this.#settle(key);
-      return;
-    }
-    this.#settle(key, { outcome: reason === 'cancel' ? 'cancelled' : 'failed', error: why });
+    // Somebody has killed it, memory was short perhaps: the next time it may well begin.
+    const again = signal !== null && reason === null;
+    const error = message ?? 'the child ended before it had begun';
+    if (again) this.#log.warn({ key, why: error }, 'a run has not begun; it is started again');
+    this.#settle(key, { outcome: reason === 'cancel' ? 'cancelled' : 'failed', error, again });
   }
 
   #refused(pool: Pool, generation: Generation, event: Extract<RunEvent, { event: 'refused' }>): void {
@@ -389,7 +390,7 @@ export class Runs implements PoolListener {
   /**
    * Finds out what has become of a run for which no zygote speaks. Its claim decides: without one it has not begun and
    * may be started again, since of two children only one can claim.
-   * @param failure how it ends when it has not begun, where trying again would be of no use
+   * @param failure what its zygote says: how it ends when it has not begun
    */
   #settle(key: RunKey, failure?: Failure): void {
     const run = this.#live.get(key);
@@ -416,7 +417,8 @@ export class Runs implements PoolListener {
       setTimeout(() => this.#settle(key, failure), HALF_CLAIM_LOOK_MS).unref();
       return;
     }
-    this.#lose(key, 'it was killed while it began', report);
+    if (failure === undefined) this.#lose(key, 'it was killed while it began', report);
+    else this.#abandon(key, failure);
   }
 
   #unclaimed(run: Run, pool: Pool | undefined, failure: Failure | undefined): void {
@@ -425,9 +427,10 @@ export class Runs implements PoolListener {
       this.#lose(key, 'its run file is gone', NO_REPORT);
       return;
     }
-    const final = this.#stopping ? undefined : (failure ?? this.#hopeless(run, pool));
+    const again = failure === undefined || failure.again === true;
+    const final = this.#stopping ? undefined : again ? this.#hopeless(run, pool) : failure;
     if (final !== undefined) {
-      void this.#apply(key, { type: 'abandoned', ...final, atMs: Date.now() });
+      this.#abandon(key, final);
       return;
     }
     const waiting = change(run, { type: 'returned' }) ?? run;
@@ -515,6 +518,10 @@ export class Runs implements PoolListener {
     }
     const killed = killLeftovers(candidates, pool.folder.runs, keep);
     if (killed > 0) this.#log.info({ pool: pool.name, killed }, 'killed what runs had left behind');
+  }
+
+  #abandon(key: RunKey, { outcome, error }: Failure): void {
+    void this.#apply(key, { type: 'abandoned', outcome, error, atMs: Date.now() });
   }
 
   #lose(key: RunKey, error: string, report: Report): void {

@@ -1,7 +1,6 @@
 import net from 'node:net';
 import { socketpair } from '../../posix/index.ts';
-// Not by way of wire/index.ts: its schemas would cost every zygote 20 MB and 200 ms.
-import { LineFramer } from '../../wire/frame.ts';
+import { LineFramer } from '../../wire/index.ts';
 import { readPending } from './pending.ts';
 
 /** What a child says on its way to user code. */

@@ -1,6 +1,5 @@
 import type net from 'node:net';
-// Not by way of wire/index.ts: its schemas would cost every zygote 20 MB and 200 ms.
-import { LineFramer } from '../../wire/frame.ts';
+import { LineFramer } from '../../wire/index.ts';
 import type { ZygoteEvent } from '../contract.ts';
 import { readPending } from './pending.ts';
 

@@ -1,8 +1,9 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
-import { RocksyError } from './errors.ts';
-import { type JsonValue, numberText, parseForeignObject, type RawNumber } from './json.ts';
-import { parseKey, type RunKey } from './key.ts';
+import { RocksyError } from '../errors.ts';
+import { type JsonValue, numberText } from '../json.ts';
+import { parseKey, type RunKey } from '../key.ts';
+import type { RawRequest } from '../line.ts';
 
 const Text = Type.String({ maxLength: 4096 });
 const Millis = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
@@ -106,10 +107,7 @@ type RequestOf<N extends RequestName> = FieldsOf<N> & { readonly name: N } & (N 
 export type Request = { [N in RequestName]: RequestOf<N> }[RequestName];
 export type RequestNamed<N extends RequestName> = Extract<Request, { name: N }>;
 
-/** The client's own name for a request, echoed as it was written. */
-export type RequestId = string | number | RawNumber;
-
-/** Compiled when the first request of its kind comes: clients share this file and never need them. */
+/** Compiled when the first request of its kind comes: most daemons hear few kinds. */
 const validators = new Map<RequestName, Validator>();
 
 function validatorOf(name: RequestName): Validator {
@@ -122,54 +120,6 @@ function validatorOf(name: RequestName): Validator {
 
 function isRequestName(name: string): name is RequestName {
   return Object.hasOwn(FIELDS, name);
-}
-
-/** The seven requests of the original protocol. */
-export const ORIGINAL_REQUESTS: ReadonlySet<string> = new Set([
-  'run',
-  'check',
-  'free',
-  'terminate',
-  'restart',
-  'stop',
-  'bye',
-]);
-
-/** A line taken apart, before its fields are looked at. */
-export interface RawRequest {
-  readonly name: string;
-  /** The JSON text as it was sent, `{}` when there was none. */
-  readonly text: string;
-  readonly fields: { readonly [key: string]: JsonValue };
-  readonly id: RequestId | undefined;
-  /** Whether the answer is the original protocol's, byte for byte. */
-  readonly original: boolean;
-}
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Takes a line apart. Throws `invalid_json`. */
-export function parseLine(line: Buffer): RawRequest {
-  let whole: string;
-  try {
-    whole = UTF8.decode(line);
-  } catch (cause) {
-    throw new RocksyError('invalid_json', 'The line is not valid UTF-8', { cause });
-  }
-  const space = whole.indexOf(' ');
-  const name = space < 0 ? whole : whole.slice(0, space);
-  const rest = space < 0 ? '' : whole.slice(space + 1).trim();
-  const text = rest === '' ? '{}' : rest;
-  const fields = parseForeignObject(text);
-  const id = requestId(fields['id']);
-  return { name, text, fields, id, original: id === undefined && fields['key'] === undefined };
-}
-
-function requestId(value: JsonValue | undefined): RequestId | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === 'string' && Buffer.byteLength(value) <= 255) return value;
-  if (typeof value === 'number' || (JSON.isRawJSON(value) && value.rawJSON.length <= 255)) return value;
-  throw new RocksyError('invalid_request', 'id: expected a string of at most 255 bytes or a number');
 }
 
 /** Checks the fields of a request. Throws `unknown_request`, `hash_not_numeric` or `invalid_request`. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeAnswer } from './answers.ts';
-import { type ErrorCode, RocksyError } from './errors.ts';
-import { parseLine, parseRequest, type Request } from './requests.ts';
+import { encodeAnswer } from '../answers.ts';
+import { type ErrorCode, RocksyError } from '../errors.ts';
+import { parseLine } from '../line.ts';
+import { parseRequest, type Request } from './requests.ts';
 
 const NAMES = [
   ...['hello', 'run', 'check', 'free', 'terminate', 'status', 'list', 'wait', 'signal', 'cancel', 'logs'],
