@@ -41,8 +41,8 @@ export function parseLine(line: Buffer): RawRequest {
   const rest = space < 0 ? '' : whole.slice(space + 1).trim();
   const text = rest === '' ? '{}' : rest;
   const fields = parseForeignObject(text);
-  const id = requestId(fields['id']);
-  return { name, text, fields, id, original: id === undefined && fields['key'] === undefined };
+  const id = requestId(fields.id);
+  return { name, text, fields, id, original: id === undefined && fields.key === undefined };
 }
 
 function requestId(value: JsonValue | undefined): RequestId | undefined {

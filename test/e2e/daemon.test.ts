@@ -16,7 +16,9 @@ test('a command runs, and its log, exit code and usage are told', async () => {
   assert.equal(ended.outcome, 'failed');
   assert.equal(ended.code, 3);
   assert.equal(ended.retcode, 3);
-  assert.ok((ended.max_rss_bytes ?? 0) > 0);
+  // A shell needs a few MB; what it was started from, which a process can inherit, has many times that.
+  const { max_rss_bytes: peak } = ended;
+  assert.ok(peak !== null && peak > 0 && peak < 20e6, `${peak}`);
   assert.equal((await client.logs('hello')).data.toString(), 'hello\n');
 });
 

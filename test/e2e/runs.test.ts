@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { Client, RunRequest } from '../../src/client/index.ts';
-import { processesOf, TestDaemon, until } from '../support/daemon.ts';
+import type { Client, RunKey, RunRequest } from '../../src/client/index.ts';
+import { fileOfKey } from '../../src/wire/index.ts';
+import { isAlive, processesOf, TestDaemon, until } from '../support/daemon.ts';
 import { Gate } from '../support/gate.ts';
 import { JOBS, php, sh } from '../support/runs.ts';
 
@@ -139,77 +140,92 @@ describe('cancel', { concurrency: true }, () => {
 });
 
 describe('what a run leaves behind', { concurrency: true }, () => {
-  // A child, an orphan in a session of its own, and an orphan's orphan; none minds SIGTERM.
+  // A child, an orphan in a session of its own, and an orphan's orphan in another; none minds SIGTERM. Each notes its pid.
+  const LINGER_SH = 'trap "" TERM HUP; echo $$ >> "$APP_PIDS"; while :; do sleep 0.05; done';
   const ESCAPES_SH = `
     trap '' TERM
-    sh -c 'while :; do sleep 0.05; done' escape &
-    setsid sh -c 'trap "" TERM HUP; while :; do sleep 0.05; done' escape &
-    (setsid sh -c '(setsid sh -c "trap \\"\\" TERM HUP; while :; do sleep 0.05; done" escape &) &' escape &)
-    sleep 0.1
-    echo escaped`;
+    linger='${LINGER_SH}'
+    sh -c "$linger" &
+    setsid sh -c "$linger" &
+    (setsid sh -c '(setsid sh -c "$0" &) &' "$linger" &)
+    until [ "$(wc -l < "$APP_PIDS")" = 3 ]; do sleep 0.01; done
+    echo escaped
+    read _ < "$APP_GATE"`;
   const ESCAPES_PHP = `
     pcntl_signal(SIGTERM, SIG_IGN);
+    $pids = getenv('APP_PIDS');
     for ($i = 0; $i < 3; $i++) {
       if (pcntl_fork() === 0) {
         if ($i > 0) posix_setsid();
         if ($i > 1 && pcntl_fork() > 0) exit(0);
+        file_put_contents($pids, getmypid() . "\\n", FILE_APPEND);
         for (;;) usleep(50000);
       }
     }
-    usleep(100000);
-    echo "escaped\\n";`;
-  const CASES: readonly [string, (key: string, then: string) => RunRequest][] = [
-    [
-      'command',
-      (key, then) => sh(key, `${ESCAPES_SH}\n${then === 'stay' ? 'while :; do sleep 0.05; done' : 'exit 3'}`),
-    ],
-    [
-      'php',
-      (key, then) => php(key, `${ESCAPES_PHP}\n${then === 'stay' ? 'for (;;) usleep(50000);' : 'return 3;'}`),
-    ],
-  ];
+    while (count(file($pids)) < 3) usleep(10000);
+    echo "escaped\\n";
+    file_get_contents(getenv('APP_GATE'));`;
+  const CASES = [
+    ['command', (key: string) => sh(key, `${ESCAPES_SH}; exit 3`)],
+    ['php', (key: string) => php(key, `${ESCAPES_PHP} return 3;`)],
+  ] as const;
 
-  /** Zygote and parked children know nothing of a key: who does belongs to the run. */
-  function processesOfRun(key: string): number[] {
-    return processesOf(`${daemon.scratch}/${key}`);
+  interface Escape extends Disposable {
+    readonly pids: readonly number[];
+    readonly gate: Gate;
+  }
+
+  /** Begins the run, and waits until it has left three processes. */
+  async function beginEscape(key: string, request: RunRequest): Promise<Escape> {
+    const gate = new Gate(daemon, `${key}-gate`);
+    const file = path.join(daemon.scratch, `${key}-pids`);
+    fs.writeFileSync(file, '');
+    fs.chmodSync(file, 0o666);
+    await client.run({ ...request, env: { APP_PIDS: file, APP_GATE: gate.path } });
+    await until('it has left processes', async () => (await logOf(key)) === 'escaped\n');
+    const pids = fs.readFileSync(file, 'utf8').trim().split('\n').map(Number);
+    assert.equal(pids.filter(isAlive).length, 3);
+    return { pids, gate, [Symbol.dispose]: () => gate[Symbol.dispose]() };
   }
 
   for (const [runtime, request] of CASES) {
     test(`is gone when a ${runtime} run that forked, forked twice and called setsid ends`, async () => {
       const key = `leaves-${runtime}`;
-      const run = await outcomeOf(
-        keyed({ ...request(key, 'end'), env: { APP_MARK: `${daemon.scratch}/${key}` } }),
-      );
-      assert.equal(run.code, 3);
-      assert.equal(await logOf(key), 'escaped\n');
-      assert.deepEqual(processesOfRun(key), []);
+      using escaped = await beginEscape(key, request(key));
+      escaped.gate.open();
+      assert.equal((await client.wait(key)).code, 3);
+      assert.deepEqual(escaped.pids.filter(isAlive), []);
     });
 
     test(`is gone within a second of kill_after when a ${runtime} run ignores SIGTERM`, async () => {
       const key = `escapes-${runtime}`;
-      await client.run({ ...request(key, 'stay'), env: { APP_MARK: `${daemon.scratch}/${key}` } });
-      await until('its children are there', async () => (await logOf(key)) === 'escaped\n');
+      using escaped = await beginEscape(key, request(key));
       const cancelled = performance.now();
       await client.cancel(key, { kill_after_ms: 200 });
       const run = await client.wait(key);
       const tookMs = performance.now() - cancelled;
       assert.deepEqual([run.outcome, run.signal], ['cancelled', 'SIGKILL']);
-      assert.deepEqual(processesOfRun(key), []);
+      assert.deepEqual(escaped.pids.filter(isAlive), []);
       assert.ok(tookMs < 1_200, `it took ${tookMs.toFixed()} ms`);
     });
   }
 
-  test('is gone also when it is a fork bomb', async () => {
-    const key = 'bomb';
-    const mark = `${daemon.scratch}/${key}`;
-    // Up to 200 at once, which fork on as fast as they can; each outlives its parent.
+  test('is gone also when it forks on and on, each process in the place of the one before', async () => {
+    // Some multiply; the others are always gone when one looks, and another one is there.
     const bomb = `
-      b() { while [ "$(ls /proc | grep -c '^[0-9]')" -lt 600 ]; do b & sleep 0.2; done; }
-      i=0; while [ $i -lt 20 ]; do setsid sh -c 'b() { b2 & sleep 0.1; }; b2() { sleep 0.1 & sleep 0.2; }; while :; do b & sleep 0.05; done' & i=$((i+1)); done
-      sleep 0.5; exit 6`;
-    const run = await outcomeOf(keyed(sh(key, bomb, { env: { APP_MARK: mark } })));
-    assert.equal(run.code, 6);
-    assert.deepEqual(processesOfRun(key), []);
+      export HOP='sleep 0.01; setsid sh -c "$HOP" &'
+      i=0; while [ $i -lt 10 ]; do
+        setsid sh -c 'while :; do sleep 100 & sleep 0.02; done' &
+        setsid sh -c "$HOP" &
+        i=$((i+1))
+      done
+      read _ < "$APP_GATE"; exit 6`;
+    using gate = new Gate(daemon, 'bomb');
+    await client.run(sh('bomb', bomb, { env: { APP_GATE: gate.path } }));
+    await until('there are many', () => processesOf(gate.path).length > 100);
+    gate.open();
+    assert.equal((await client.wait('bomb')).code, 6);
+    assert.deepEqual(processesOf(gate.path), []);
   });
 });
 
@@ -277,10 +293,10 @@ describe('a run gets', { concurrency: true }, () => {
 
 describe('of a run is told', { concurrency: true }, () => {
   test('what it cost', async () => {
-    const busy =
-      '$t = hrtime(true); $s = str_repeat("x", 40 << 20); while (hrtime(true) - $t < 200e6) md5($s[5]);';
+    const busy = `$text = str_repeat('x', 40 << 20);
+      do { md5($text[5]); $used = getrusage(); } while ($used['ru_utime.tv_sec'] * 1e6 + $used['ru_utime.tv_usec'] < 1e5);`;
     const run = await outcomeOf(keyed(php('cost-php', busy)));
-    assert.ok((run.cpu_user_ms ?? 0) + (run.cpu_system_ms ?? 0) > 50, JSON.stringify(run));
+    assert.ok((run.cpu_user_ms ?? 0) > 90, JSON.stringify(run));
     assert.ok((run.max_rss_bytes ?? 0) > 40 << 20, JSON.stringify(run));
     const waited = await outcomeOf(keyed(sh('cost-sh', 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done')));
     assert.ok((waited.cpu_user_ms ?? 0) > 10, JSON.stringify(waited));
@@ -360,6 +376,18 @@ describe('of a run is told', { concurrency: true }, () => {
     await client.signal('signalled', 'USR1');
     const run = await client.wait('signalled');
     assert.deepEqual([run.outcome, run.code, await logOf('signalled')], ['failed', 4, 'up\ngot it\n']);
+  });
+
+  test('that its key stands in a claim which nobody has finished, and it does not run', async () => {
+    const runs = path.join(daemon.state, 'pools/os/runs');
+    const file = path.join(runs, `${fileOfKey('half' as RunKey)}.run`);
+    fs.writeFileSync(file, '');
+    const { uid, gid } = fs.statSync(runs);
+    fs.chownSync(file, uid, gid);
+    const run = await outcomeOf(keyed(sh('half', 'echo ran')));
+    assert.deepEqual([run.outcome, run.code, run.started_ms], ['failed', null, null]);
+    assert.match(run.error ?? '', /claimed before/);
+    assert.equal(await logOf('half'), '');
   });
 
   test('that its program can not be executed', async () => {

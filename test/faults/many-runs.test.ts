@@ -1,6 +1,7 @@
 // 200 runs in progress, and then somebody dies by SIGKILL.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Client } from '../../src/client/index.ts';
 import { isAlive, TestDaemon, until } from '../support/daemon.ts';
 import { Gate } from '../support/gate.ts';
@@ -57,23 +58,32 @@ async function assertAllRanOnce(client: Client, runs: readonly Marked[]): Promis
 
 /** Connects again and again until told to stop; a connection that is refused is a failure. */
 class Newcomers {
-  #on = true;
+  readonly #stop = new AbortController();
+  connected = 0;
   served = 0;
-  readonly #done = this.#come();
+  readonly #done = Promise.all([this.#come(), this.#ask()]);
 
+  /** At a pace that leaves the accept queue room for all who come while nobody accepts. */
   async #come(): Promise<void> {
-    while (this.#on) {
+    while (!this.#stop.signal.aborted) {
       const socket = await connected(daemon.socket);
+      this.connected++;
       socket.destroy();
+      await wait(5);
+    }
+  }
+
+  async #ask(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
       using wire = await Wire.open(daemon.socket);
-      // Who had come in before the kill may hear nothing more.
+      // Whoever had come in before the kill may hear nothing more.
       wire.send('check {"hash":1}');
       if ((await wire.line()) !== null) this.served++;
     }
   }
 
   async stop(): Promise<void> {
-    this.#on = false;
+    this.#stop.abort();
     await this.#done;
   }
 }
@@ -88,8 +98,10 @@ test('200 runs in progress survive kill -9 of the worker, and nobody who connect
   await until('newcomers are served', () => newcomers.served > 10);
   const worker = await daemon.workerPid();
   process.kill(worker, 'SIGKILL');
+  const { connected } = newcomers;
   first.open();
   await until('another worker is there', async () => (await daemon.workerPid()) !== worker);
+  assert.ok(newcomers.connected > connected + 10, 'many came while there was no worker');
   const { served } = newcomers;
   await until('newcomers are served again', () => newcomers.served > served + 10);
   await newcomers.stop();

@@ -121,13 +121,13 @@ export class TestDaemon {
     return Number((await client.stats()).worker_pid);
   }
 
-  /** The pid of the zygote that serves a pool. */
+  /** The pid of the zygote that serves a pool, as soon as one does. */
   async zygotePid(pool: string): Promise<number> {
     await using client = await this.connect();
-    const view = (await client.pools()).find(({ name }) => name === pool);
-    const serving = view?.generations.findLast(({ state }) => state === 'serving');
-    if (!serving?.pid) throw new Error(`no generation of ${pool} serves: ${JSON.stringify(view)}`);
-    return serving.pid;
+    return await until(`a generation of ${pool} serves`, async () => {
+      const view = (await client.pools()).find(({ name }) => name === pool);
+      return view?.generations.findLast(({ state }) => state === 'serving')?.pid;
+    });
   }
 
   /** The port of the first TCP listener, which may have been left to the system (`tcp://127.0.0.1:0`). */
@@ -213,12 +213,16 @@ const LOOK_MS = 5;
 const PATIENCE_MS = 30_000;
 
 /** Waits until a condition holds that no event tells of; looks every few milliseconds, gives up after 30 s. */
-export async function until<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const deadline = Date.now() + PATIENCE_MS;
+export async function until<T>(
+  what: string,
+  look: () => T | Promise<T>,
+  patienceMs = PATIENCE_MS,
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + patienceMs;
   for (;;) {
     const value = await look();
     if (value) return value as NonNullable<T>;
-    if (Date.now() > deadline) throw new Error(`waited 30 s in vain: ${what}`);
+    if (Date.now() > deadline) throw new Error(`waited ${patienceMs / 1000} s in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

@@ -36,7 +36,7 @@ export interface GenerationListener {
   onRun(generation: Generation, event: RunEvent): void;
   /** A session with a zygote that is not new: of these runs that were given to it it knows nothing. */
   onResumed(generation: Generation, missing: readonly RunKey[]): void;
-  /** There has been no session for long, though its process lives. */
+  /** There has been no session for long, or no answer, though its process lives. */
   onSilent(generation: Generation): void;
   /** The zygote has ended; what it knew and had not told is gone with it. Called once. */
   onGone(generation: Generation): void;
@@ -63,6 +63,8 @@ export class Generation {
   readonly #options: GenerationOptions;
   #client: ZygoteClient | null = null;
   #detached = false;
+  /** Its answer is being waited for. */
+  #asked = false;
   /** News that came before the session was taken in; null once they are passed on as they come. */
   #held: RunEvent[] | null = null;
   readonly #abort = new AbortController();
@@ -191,6 +193,33 @@ export class Generation {
     this.#client = client;
     this.#wakeSessionWaiters();
     return hello;
+  }
+
+  /**
+   * Asks the zygote for a word. One that has none for long is stopped (SIGSTOP), or hangs: that is told as silence.
+   * A session that ends over it is dialled again, which has patience of its own.
+   */
+  async askForWord(): Promise<void> {
+    const client = this.#client;
+    if (client === null || this.#asked) return;
+    this.#asked = true;
+    const done = new AbortController();
+    void this.#tellSilence(done.signal);
+    await client.stats().catch(() => undefined);
+    done.abort();
+    this.#asked = false;
+  }
+
+  async #tellSilence(signal: AbortSignal): Promise<void> {
+    try {
+      // Two waits: when this process or the whole machine was asleep, only one of them is over at once.
+      await wait(SILENT_MS / 2, undefined, { signal, ref: false });
+      await wait(SILENT_MS / 2, undefined, { signal, ref: false });
+    } catch {
+      // It has answered.
+      return;
+    }
+    if (!this.#detached) this.#options.listener.onSilent(this);
   }
 
   /** Tells the zygote to end when its last run has. */

@@ -23,7 +23,8 @@ import { Generation } from './generation.ts';
 
 /** How many generations may be draining at once; each holds a framework in memory. */
 const MAX_DRAINING = 10;
-const RECYCLE_CHECK_MS = 5_000;
+/** How often the serving zygote is looked after. */
+const CHECK_MS = 5_000;
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 30_000;
 /** A zygote that lived shorter than this counts as a failed start: the next one waits its turn. */
@@ -86,7 +87,7 @@ export class Pool {
   #closed = false;
   #draining = false;
   #noRecycleUntilMs = 0;
-  readonly #recycle: NodeJS.Timeout;
+  readonly #checks: NodeJS.Timeout;
   readonly #abort = new AbortController();
 
   constructor(options: PoolOptions) {
@@ -110,7 +111,7 @@ export class Pool {
       ...started
     } = config;
     this.#fingerprint = fingerprint({ ...started, account: this.#account });
-    this.#recycle = setInterval(() => this.#recycleWhenDue(), RECYCLE_CHECK_MS).unref();
+    this.#checks = setInterval(() => this.#check(), CHECK_MS).unref();
   }
 
   get name(): string {
@@ -396,8 +397,8 @@ export class Pool {
   /** Somebody sent the zygote SIGTERM or SIGSTOP, or it hangs. */
   #drainsByItself(generation: Generation, what: string): void {
     if (generation.state !== 'serving') return;
-    generation.state = 'draining';
     this.#log.warn({ generation: generation.number }, what);
+    generation.drain();
     if (this.#wanted) this.serve();
   }
 
@@ -454,6 +455,11 @@ export class Pool {
     this.#draining = on;
   }
 
+  #check(): void {
+    void this.#serving?.askForWord();
+    this.#recycleWhenDue();
+  }
+
   #recycleWhenDue(): void {
     const serving = this.#serving;
     if (serving === undefined || this.#booting !== null || this.#closed) return;
@@ -478,7 +484,7 @@ export class Pool {
     this.#closed = true;
     this.#wanted = false;
     this.#abort.abort();
-    clearInterval(this.#recycle);
+    clearInterval(this.#checks);
     this.#booting?.generation.abort();
     for (const generation of this.#generations) {
       if (zygotes === 'drain') generation.drain();

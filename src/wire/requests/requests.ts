@@ -131,11 +131,11 @@ export function parseRequest(raw: RawRequest): Request {
   const fields = plainNumbers(raw.fields);
   if (!validator.Check(fields))
     throw new RocksyError('invalid_request', firstProblem(validator.Errors(fields)));
-  if (raw.name === 'run' && (fields['class'] === undefined) === (fields['argv'] === undefined)) {
+  if (raw.name === 'run' && (fields.class === undefined) === (fields.argv === undefined)) {
     throw new RocksyError('invalid_request', 'run: expected either class or argv');
   }
   // It names an id, which is kept as it was written.
-  const subscription = raw.name === 'unsubscribe' ? { subscription: raw.fields['subscription'] } : {};
+  const subscription = raw.name === 'unsubscribe' ? { subscription: raw.fields.subscription } : {};
   return { ...fields, ...subscription, name: raw.name, ...about } as Request;
 }
 
@@ -179,7 +179,7 @@ const NUMERIC = /^[ \t\n\r\v\f]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t\n\r\
 const INTEGER = /^-?\d+$/;
 
 function runName(fields: RawRequest['fields']): { key: RunKey; byHash: boolean } {
-  const named = fields['key'];
+  const named = fields.key;
   if (named !== undefined) {
     const key = typeof named === 'string' ? parseKey(named) : null;
     if (key === null) {
@@ -190,7 +190,7 @@ function runName(fields: RawRequest['fields']): { key: RunKey; byHash: boolean }
     }
     return { key, byHash: false };
   }
-  const key = hashKey(fields['hash']);
+  const key = hashKey(fields.hash);
   if (key === null) {
     throw new RocksyError('hash_not_numeric', 'hash: expected an integer or a numeric string', {
       hint: 'a name that is not a number goes in "key"',

@@ -12,9 +12,11 @@ const REPORT_FD = 3;
 const INSTRUCTIONS_FD = 4;
 
 /** Numbers for the shim's syscall(): arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h. */
-const SYSCALLS: { readonly [arch: string]: { readonly prctl: number; readonly clockGettime: number } } = {
-  x64: { prctl: 157, clockGettime: 228 },
-  arm64: { prctl: 167, clockGettime: 113 },
+const SYSCALLS: {
+  readonly [arch: string]: { readonly setsid: number; readonly prctl: number; readonly clockGettime: number };
+} = {
+  x64: { setsid: 112, prctl: 157, clockGettime: 228 },
+  arm64: { setsid: 157, prctl: 167, clockGettime: 113 },
 };
 
 /** What is the same for every child of this zygote. */
@@ -25,6 +27,7 @@ export interface ChildMaker {
   readonly perl: string;
   readonly env: ByteEnv;
   readonly bootId: string;
+  readonly setsid: number;
   /** 0: what a run leaves behind is not gathered below it. */
   readonly prctl: number;
   readonly clockGettime: number;
@@ -46,6 +49,7 @@ export function childMaker(config: ZygoteConfig, env: ByteEnv, reportFd: number)
     perl: findPerl(),
     env,
     bootId: bootId(),
+    setsid: numbers.setsid,
     prctl: config.leave_children ? 0 : numbers.prctl,
     clockGettime: numbers.clockGettime,
     reportFd,
@@ -76,8 +80,8 @@ export function runFile(maker: ChildMaker, file: string): string {
 }
 
 /**
- * Starts the child of a run: shim.pl, soon to be the command. It leads its own session, and its parent reaps it. It
- * holds, of ours, nothing but what stands here, and keeps 0 to 2 only. Throws a PosixError: EAGAIN, ENOMEM, EMFILE.
+ * Starts shim.pl, which leaves at once after it has forked the child of the run, soon to be the command. That leads a
+ * session of its own and becomes a child of this process, a subreaper; both are reaped here. It holds, of ours, nothing but what stands here, and keeps 0 to 2 only. Throws a PosixError: EAGAIN, ENOMEM, EMFILE.
  */
 export function spawnChild(maker: ChildMaker, start: CommandStart): number {
   const opened: number[] = [];
@@ -122,6 +126,7 @@ export function encodeInstructions(maker: ChildMaker, start: CommandStart): Buff
     join(maker.runs, start.log),
     start.cwd,
     maker.bootId,
+    String(maker.setsid),
     String(maker.prctl),
     String(maker.clockGettime),
     String(start.argv.length),

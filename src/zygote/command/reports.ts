@@ -5,14 +5,19 @@ import { readPending } from './pending.ts';
 
 /** What a child says on its way to user code. */
 export interface Report {
+  /** The process that the zygote has started. */
+  readonly spawned: number;
+  /** The child that it forked: the run's main process. */
   readonly pid: number;
-  /** Null: it has claimed its key. Else why it has not, and never will. */
-  readonly problem: string | null;
+  /** `child`: there is such a child. `unclaimed`: it has not claimed the key and never will. */
+  readonly step: 'child' | 'claimed' | 'unclaimed';
+  /** Why it is unclaimed. */
+  readonly problem: string;
 }
 
 /** Longer than any line that shim.pl writes. */
 const MAX_LINE_BYTES = 4096;
-const LINE = /^(claimed|unclaimed) (\d+) ?(.*)$/;
+const LINE = /^(child|claimed|unclaimed) (\d+) (\d+) ?(.*)$/;
 
 /**
  * One socket pair on which all children report, a line by one write. We keep both ends: ours is read by the event loop,
@@ -47,9 +52,10 @@ export class Reports {
 
   #push(chunk: Buffer): void {
     for (const line of this.#framer.push(chunk).lines) {
-      const [, word, pid, text] = LINE.exec(line.toString()) ?? [];
-      if (word !== undefined)
-        this.#handle({ pid: Number(pid), problem: word === 'claimed' ? null : (text ?? '') });
+      const [, step, spawned, pid, problem = ''] = LINE.exec(line.toString()) ?? [];
+      if (step === 'child' || step === 'claimed' || step === 'unclaimed') {
+        this.#handle({ spawned: Number(spawned), pid: Number(pid), step, problem });
+      }
     }
   }
 }

@@ -84,7 +84,13 @@ class World implements System {
   }
   /** Written, not read yet. */
   writes(pid: number, problem: string | null = null): void {
-    this.#reports.push({ pid, problem });
+    const step = problem === null ? 'claimed' : 'unclaimed';
+    this.#reports.push({ spawned: pid, pid, step, problem: problem ?? '' });
+  }
+  /** What was started has forked the main process, and said so. */
+  forks(spawned: number, pid: number): void {
+    this.#mains.add(pid);
+    this.#reports.push({ spawned, pid, step: 'child', problem: '' });
   }
   claims(pid: number): void {
     this.writes(pid);
@@ -357,4 +363,26 @@ test('a probe is nobody’s run', () => {
   assert.deepEqual(ends, ['ended']);
   assert.deepEqual(world.events, []);
   assert.equal(world.runs.size, 0);
+});
+
+test('the child that the shim has forked is the run, and the end of the shim is none', () => {
+  const world = new World();
+  world.runs.start(command('a'));
+  world.forks(101, 201);
+  world.ends(101, 0);
+  assert.deepEqual(world.signals, []);
+  world.claims(201);
+  world.ends(201, 3);
+  assert.deepEqual(world.last, { ...ended, pid: 201, code: 3 });
+});
+
+test('a cancel that came before the shim had forked reaches the child', () => {
+  const world = new World();
+  world.runs.start(command('a'));
+  world.runs.cancel('a', 10, 'cancel');
+  world.forks(101, 201);
+  world.ends(101, 0);
+  assert.deepEqual(world.signals, ['15 to 101', '15 to 201']);
+  world.pass(10);
+  assert.equal(world.signals.at(-1), '9 to 201');
 });

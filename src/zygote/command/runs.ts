@@ -47,6 +47,8 @@ export class Runs {
   readonly #byKey = new Map<string, Run>();
   /** Main processes that were not reaped, of probes too. */
   readonly #byPid = new Map<number, Run>();
+  /** Processes that have forked a run's main process and are about to end. */
+  readonly #leaving = new Set<number>();
   readonly #leftovers = new Leftovers<Run>();
   readonly #probes = new Map<Run, (run: Run) => void>();
   #lookAgain: Cancel = () => {};
@@ -109,10 +111,11 @@ export class Runs {
     return run !== undefined && this.#terminate(run, killAfterMs, reason);
   }
 
-  report({ pid, problem }: Report): void {
+  report({ spawned, pid, step, problem }: Report): void {
+    this.#becomes(spawned, pid);
     const run = this.#byPid.get(pid);
-    if (run?.state.at !== 'forked') return;
-    if (problem !== null) {
+    if (run?.state.at !== 'forked' || step === 'child') return;
+    if (step === 'unclaimed') {
       run.message = problem;
       return;
     }
@@ -125,6 +128,18 @@ export class Runs {
       run.alarm = this.#system.after(run.timeoutMs, () => this.#terminate(run, run.killAfterMs, 'timeout'));
     }
     this.#tell(run);
+  }
+
+  /** What we started has forked the run's main process, and leaves. What it was sent meanwhile is the other's too. */
+  #becomes(spawned: number, pid: number): void {
+    const run = this.#byPid.get(spawned);
+    if (run?.state.at !== 'forked' || spawned === pid) return;
+    this.#byPid.delete(spawned);
+    this.#leaving.add(spawned);
+    this.#byPid.set(pid, run);
+    run.state = { ...run.state, pid };
+    if (run.state.late) this.#system.signal(pid, SIGKILL);
+    else if (run.reason !== null) this.#system.signal(pid, SIGTERM);
   }
 
   /** Some children have ended (SIGCHLD): any number of them, or none. */
@@ -195,13 +210,17 @@ export class Runs {
       run.killing?.cancel();
       run.killing = {
         atMs,
-        cancel: this.#system.after(killAfterMs, () => this.#system.signal(pid, SIGKILL)),
+        cancel: this.#system.after(killAfterMs, () => {
+          const main = mainPid(run);
+          if (main !== null) this.#system.signal(main, SIGKILL);
+        }),
       };
     }
     return this.#system.signal(pid, SIGTERM);
   }
 
   #reaped(end: ChildEnd): void {
+    if (this.#leaving.delete(end.pid)) return;
     const run = this.#byPid.get(end.pid);
     if (run === undefined) this.#leftovers.reaped(end.pid);
     else this.#mainReaped(run, end);
@@ -241,7 +260,10 @@ export class Runs {
   #killLeftovers(): void {
     if (this.#options.leaveChildren) return;
     this.#lookAgain();
-    const strangers = this.#system.children().filter((pid) => !this.#byPid.has(pid));
+    const children = this.#system.children();
+    // Who is among them has been reported: what forked it reports before it leaves it to us.
+    this.#system.readReports();
+    const strangers = children.filter((pid) => !this.#byPid.has(pid) && !this.#leaving.has(pid));
     const { kill, over, againInMs } = this.#leftovers.look(strangers, this.#system.nowMs());
     for (const pid of kill) this.#system.signal(pid, SIGKILL);
     for (const run of over) this.#end(run);

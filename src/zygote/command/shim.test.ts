@@ -18,6 +18,7 @@ test('instructions are NUL-ended fields, bytes as they were', () => {
     perl: '/usr/bin/perl',
     env: new Map([['LATIN', '\u00e9']]),
     bootId: 'boot',
+    setsid: 112,
     prctl: 157,
     clockGettime: 228,
     reportFd: 9,
@@ -34,7 +35,7 @@ test('instructions are NUL-ended fields, bytes as they were', () => {
     killAfterMs: 0,
   };
   const expected = Buffer.concat([
-    Buffer.from('/runs/f.run\0/runs/l.log\0/\0boot\x00157\x00228\x002\0é\0\0LATIN='),
+    Buffer.from('/runs/f.run\0/runs/l.log\0/\0boot\x00112\x00157\x00228\x002\0é\0\0LATIN='),
     Buffer.from([0xe9]),
     Buffer.from('\0B=日\0ROCKSY_KEY=k\0ROCKSY_POOL=p\0ROCKSY_RUN_FILE=/runs/f.run\0'),
   ]);

@@ -20,7 +20,7 @@ test('a run ends with its exit code and the time that it took', async () => {
     daemon.events.map((event) => event.event),
     ['hello', 'forked', 'claimed', 'ended'],
   );
-  assert.ok(daemon.events.slice(1).every((event) => 'pid' in event && event.pid === ended.pid));
+  assert.ok(daemon.events.slice(2).every((event) => 'pid' in event && event.pid === ended.pid));
 });
 
 test('the run file holds the claim and the exit code', async () => {

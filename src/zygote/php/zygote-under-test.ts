@@ -18,7 +18,6 @@ const FLAGS = [
   'opcache.enable_cli=1',
   'opcache.validate_timestamps=0',
   'opcache.file_update_protection=0',
-  'opcache.huge_code_pages=1',
   'ffi.enable=1',
   'max_execution_time=0',
   'display_errors=stderr',

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TestDaemon, until } from '/work/main/test/support/daemon.ts';
+import { Gate } from '/work/main/test/support/gate.ts';
+import { executions, JOBS, marked } from '/work/main/test/support/runs.ts';
+const OS = '  os: { runtime: command, {user} }';
+const web = (m='') => `  web: { runtime: php, bootstrap: ${JOBS}, prefork: 2, {user}${m} }`;
+test('x', async () => {
+  const t0=Date.now(); const log=(m: string)=>console.log(Date.now()-t0, m);
+  const options = { more: 'default_pool: os\nstop_runs: leave', pools: `${OS}\n${web()}` };
+  const daemon = await TestDaemon.start(options);
+  log('started');
+  const gate = new Gate(daemon);
+  const c = await daemon.connect();
+  await c.run(marked(daemon, { key: 'old', pool: 'web', runtime: 'php', code: 7, gate }));
+  log('run');
+  const z = await daemon.zygotePid('web');
+  log('z');
+  await daemon.stop(); log('stopped');
+  daemon.configure({ ...options, pools: `${OS}\n${web(', env: { RELEASE: two }')}` });
+  await daemon.start(); log('started 2');
+  await until('n', async () => (await daemon.zygotePid('web')) !== z); log('new gen');
+  gate.open();
+  const c2 = await daemon.connect();
+  await c2.wait('old'); log('waited');
+  console.log(daemon.output.join('\n'));
+  await daemon[Symbol.asyncDispose](); log('disposed');
+});
