@@ -37,7 +37,7 @@ try {
 
   step('kill -9 of the daemon in the middle of a run');
   await start(client, 'sleepy', 'Shop\\Job\\Sleepy', { seconds: 4 });
-  const { pid: worker } = await client.request('hello');
+  const { worker_pid: worker } = await client.request('stats');
   await followUntil(client, 'sleepy', '1 of 4 s');
   const { pid: script } = await status(client, 'sleepy');
   await daemon.crash(Number(worker));
