@@ -47,6 +47,8 @@ const PHP_FLAGS = [
   'opcache.enable=1',
   'opcache.enable_cli=1',
   'opcache.validate_timestamps=0',
+  // By default what was changed less than 2 s ago is not cached: a bootstrap that has just been deployed.
+  'opcache.file_update_protection=0',
   'ffi.enable=1',
   'max_execution_time=0',
   'display_errors=stderr',
