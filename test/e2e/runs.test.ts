@@ -119,7 +119,7 @@ describe('cancel', { concurrency: true }, () => {
   });
 
   test('holds for a run that is just being started', async () => {
-    const runs = Array.from({ length: 10 }, (_, n) => `cancel-starting-${n}`);
+    const runs = Array.from({ length: 40 }, (_, n) => `cancel-starting-${n}`);
     // Both requests leave in one write: the zygote has hardly heard of the run.
     const asked = runs.map((key, n) => {
       const started = client.run(n % 2 === 0 ? sh(key, 'exec sleep 1000') : php(key, 'sleep(1000);'));

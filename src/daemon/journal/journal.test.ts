@@ -190,6 +190,15 @@ test('closing commits what waits, refuses what comes later, and leaves one priva
   assert.deepEqual((await openJournal(t, { dir })).unfinished(), [aRun('k', { phase: RUNNING })]);
 });
 
+test('closing waits for a commit that is under way, and for nothing else', async (t) => {
+  const journal = await openJournal(t);
+  const accepted = journal.accept(aRun('k'));
+  // In the next turn of the loop it is sent, and nothing waits behind it.
+  await new Promise((resolve) => setImmediate(resolve));
+  await journal.close();
+  assert.equal(await accepted, 'accepted');
+});
+
 test('two processes of a takeover have the journal open, and each sees what the other has committed', async (t) => {
   const dir = emptyFolder(t);
   const predecessor = await openJournal(t, { dir });

@@ -187,8 +187,8 @@ export class Turns {
       if (reply !== undefined) waiting.settle(reply);
     });
     // What the answers set going shares the next commit: see #schedule.
-    if (this.#hurry) this.#schedule();
-    else if (this.#queue.length === 0) this.#drained?.();
+    if (this.#queue.length === 0) this.#drained?.();
+    else if (this.#hurry) this.#schedule();
   }
 
   /** Said once when it begins and once when it is over, not with each of thousands of requests. */

@@ -69,17 +69,20 @@ export async function signal(request: RequestNamed<'signal'>, daemon: Daemon): P
   return { ok: true };
 }
 
+function killAfterMs({ identity }: Run): number {
+  return identity.spec.kill_after_ms ?? 5000;
+}
+
 export async function terminate(request: RequestNamed<'terminate'>, daemon: Daemon): Promise<object> {
   const run = found(daemon, request.key);
   // One that waits in a queue has no process to signal; not to start it is what the client wants.
-  if (run.phase.state === 'queued') await daemon.runs.cancel(request.key, 0, 'cancel');
+  if (run.phase.state === 'queued') await daemon.runs.cancel(request.key, killAfterMs(run), 'cancel');
   else await daemon.runs.signal(request.key, 15);
   return { ok: true };
 }
 
 export async function cancel(request: RequestNamed<'cancel'>, daemon: Daemon): Promise<object> {
   const run = found(daemon, request.key);
-  const killAfterMs = request.kill_after_ms ?? run.identity.spec.kill_after_ms ?? 5000;
-  await daemon.runs.cancel(request.key, killAfterMs, 'cancel');
+  await daemon.runs.cancel(request.key, request.kill_after_ms ?? killAfterMs(run), 'cancel');
   return { ok: true, run: current(daemon, found(daemon, request.key)) };
 }

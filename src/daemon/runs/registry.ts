@@ -201,10 +201,19 @@ export class Runs implements PoolListener {
     }
   }
 
-  /** Sends a signal to a run's main process. Throws `not_running`. */
-  async signal(key: RunKey, signal: number): Promise<void> {
+  /** A run that goes on, also one whose row is on the disk already and our word of that still on its way. */
+  async #unended(key: RunKey): Promise<Run> {
+    const accepting = this.#accepting.get(key);
+    // `start` has waited for it longer, so it has the run among the live ones by now.
+    if (accepting !== undefined) await accepting.catch(() => undefined);
     const run = this.#live.get(key);
     if (run === undefined) throw new RocksyError('not_running', `The run ${key} has ended`);
+    return run;
+  }
+
+  /** Sends a signal to a run's main process. Throws `not_running`. */
+  async signal(key: RunKey, signal: number): Promise<void> {
+    const run = await this.#unended(key);
     if (run.phase.state === 'queued') throw new RocksyError('not_running', `The run ${key} has not begun`);
     await this.#tell(
       run,
@@ -215,8 +224,7 @@ export class Runs implements PoolListener {
 
   /** Makes a run end. One that waits in the queue ends at once. Throws `not_running`. */
   async cancel(key: RunKey, killAfterMs: number, reason: 'cancel' | 'stop'): Promise<void> {
-    const run = this.#live.get(key);
-    if (run === undefined) throw new RocksyError('not_running', `The run ${key} has ended`);
+    const run = await this.#unended(key);
     if (run.phase.state === 'queued' && this.#pools?.find(run.identity.pool)?.withdraw(key)) {
       const error = 'Cancelled before it began';
       await this.#apply(key, { type: 'abandoned', outcome: 'cancelled', error, atMs: Date.now() });
