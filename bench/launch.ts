@@ -1,8 +1,9 @@
 // What it costs to start a run: cold, by the original's way, and by Rocksy, against a bare fork as the limit.
 // Prints, for the same class on the same framework, how long it takes from the request to the first line of run(), how
 // much CPU and memory a run costs and how many of them go through in a second; then the ratios that Rocksy is held to.
-//   npm run bench -- launch [--quick] [--seconds N]      TMPDIR decides which disk the journal is on
+//   npm run bench -- launch [--quick] [--seconds N]      TMPDIR, else /var/tmp, decides on which disk
 import { parseArgs } from 'node:util';
+import { describeDisk } from './support/disk.ts';
 import { describeMachine } from './support/machine.ts';
 import { firstLines, privateBytesOfRun, type Rate, rate } from './support/measure.ts';
 import { Noise } from './support/noise.ts';
@@ -88,11 +89,12 @@ function limits(): { one: Bare; two: Bare; smallPages: Bare } {
   return { one: limit(1, true), two: limit(2, true), smallPages: limit(1, false) };
 }
 
-using site = new Site();
+await using site = new Site();
 const noise = new Noise();
 /** The median life of a bare fork, at several times of the measurement. */
 const bareLives: number[] = [];
 const machine = describeMachine(site.folder);
+const diskBefore = describeDisk(`${site.forUs()}-disk`);
 
 const bareFirst = limits();
 const cold = await plain(new Cold(site, 'without'), samples.cold);
@@ -107,6 +109,7 @@ noise.sample();
 const bare = bareFirst.one.perSecond > bareLast.one.perSecond ? bareFirst : bareLast;
 
 for (const line of machine) console.log(line);
+console.log(`disk:  ${diskBefore}; at the end ${describeDisk(`${site.forUs()}-disk`)}`);
 console.log(`noise: ${noise}`);
 console.log(
   `       a bare fork, measured ${bareLives.length} times over the whole time: ${bareLives.map(round).join(', ')} ms`,

@@ -1,6 +1,6 @@
 // What a daemon with much to remember and many clients weighs: 10,000 open connections, 100,000 ended runs.
 // Prints the worker's memory step by step, and how long `status` of any of the runs takes meanwhile.
-//   npm run bench -- scale [--quick]      a tenth of everything; TMPDIR decides which disk the journal is on
+//   npm run bench -- scale [--quick]      a tenth of everything; TMPDIR, else /var/tmp, decides on which disk
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -13,6 +13,7 @@ import { raiseDescriptorLimit } from '../src/posix/index.ts';
 import { fileOfKey, type RunKey } from '../src/wire/index.ts';
 import { TestDaemon } from '../test/support/daemon.ts';
 import { describeMachine } from './support/machine.ts';
+import { Site } from './support/site.ts';
 import { quantile } from './support/statistics.ts';
 import { printTable } from './support/table.ts';
 import { residentBytes } from './support/usage.ts';
@@ -99,7 +100,8 @@ async function statusTimes(client: Client, inFlight: number): Promise<number[]> 
 }
 
 raiseDescriptorLimit(CONNECTIONS + 2000);
-const machine = describeMachine('.');
+await using site = new Site();
+const machine = describeMachine(site.folder);
 await using daemon = await TestDaemon.start({
   pools: '  os: { runtime: command, {user} }',
   more: 'log: { level: warn }\n',

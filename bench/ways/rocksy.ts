@@ -49,7 +49,9 @@ export class Rocksy implements Way {
     pool: string,
     request: (job: Job, param: object) => object,
   ): Promise<Rocksy> {
-    const daemon = await TestDaemon.start({ pools: `  bench: { ${pool} }`, more: 'log: { level: warn }\n' });
+    const daemon = site.keep(
+      await TestDaemon.start({ pools: `  bench: { ${pool} }`, more: 'log: { level: warn }\n' }),
+    );
     return new Rocksy(name, site.forPool(), daemon, await daemon.connect(), request);
   }
 
@@ -64,6 +66,7 @@ export class Rocksy implements Way {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#daemon[Symbol.asyncDispose]();
+    this.#client.close();
+    await this.#daemon.stop();
   }
 }

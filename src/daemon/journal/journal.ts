@@ -68,12 +68,9 @@ export class Journal implements AsyncDisposable {
 
   /**
    * Takes a run down unless its key is known; what is known is never overwritten. `freed`: it was freed with a tombstone
-   * less than 30 days ago. `invalid_request`: it could not be read back (a lone surrogate in the key, JSON too deep).
+   * less than 30 days ago. `invalid_request`: it could not be read back (JSON too deep).
    */
   async accept(run: Run): Promise<Accepted> {
-    if (!run.identity.key.isWellFormed()) {
-      throw new RocksyError('invalid_request', 'key: is not valid Unicode');
-    }
     const columns = columnsOfRun(run);
     if (jsonDepth(columns.spec) > MAX_JSON_DEPTH) {
       throw new RocksyError('invalid_request', `The run's JSON nests deeper than ${MAX_JSON_DEPTH}`);
@@ -122,7 +119,7 @@ export class Journal implements AsyncDisposable {
 
   /** The run as it was last committed. Once it has ended, without its stdin. */
   get(key: RunKey): Run | undefined {
-    return key.isWellFormed() ? this.#reader.get(key) : undefined;
+    return this.#reader.get(key);
   }
 
   list(filter: ListFilter): RunPage {

@@ -9,6 +9,8 @@ interface Pair {
 /** What is known of an index that is being written. */
 interface Index {
   last: Pair;
+  /** The latest time that any look has seen, kept or not. */
+  latestMs: number;
   pending: Pair[];
   /** How many may wait. At first fewer, another number for each log, so that not all are written in one turn. */
   writeAt: number;
@@ -26,8 +28,9 @@ const MAX_PENDING = 64;
 
 /**
  * At which time a log had which size: `NOTES.idx`, pairs of two 64-bit little-endian numbers (milliseconds of the
- * epoch, bytes). With it a log is read from a time on; a crash may cost the last minute, and the answer begins earlier. Beyond 4,096 pairs every other one goes, so that what is long
- * ago is known less exactly. The files stand in a folder of the daemon's own.
+ * epoch, bytes). With it a log is read from a time on; a crash may cost the last minute, and the answer begins earlier.
+ * Beyond 4,096 pairs every other one goes, so that what is long ago is known less exactly. The files stand in a folder
+ * of the daemon's own.
  */
 export class LogTimes {
   readonly #indexes = new Map<string, Index>();
@@ -35,11 +38,14 @@ export class LogTimes {
   /** The log had this size at this time. At most one pair a second is kept. `true`: it is time to `write`. */
   note(notes: string, nowMs: number, size: number): boolean {
     const index = this.#indexes.get(notes);
-    const pair = { atMs: nowMs, size };
+    // A clock that was set back stands still here: what is written meanwhile must not count as older than it is.
+    const atMs = Math.max(nowMs, index?.latestMs ?? nowMs);
+    const pair = { atMs, size };
     if (index === undefined) {
       const writeAt = MAX_PENDING - (this.#indexes.size % MAX_PENDING);
       this.#indexes.set(notes, {
         last: pair,
+        latestMs: atMs,
         pending: [pair],
         writeAt,
         written: null,
@@ -47,8 +53,8 @@ export class LogTimes {
       });
       return writeAt === 1;
     }
-    // The clock may have been set back: a pair out of order makes an answer begin earlier, never later.
-    if (index.last.size === size || Math.abs(nowMs - index.last.atMs) < EVERY_MS) return false;
+    index.latestMs = atMs;
+    if (index.last.size === size || atMs - index.last.atMs < EVERY_MS) return false;
     index.last = pair;
     index.pending.push(pair);
     return index.pending.length >= index.writeAt;
@@ -81,7 +87,7 @@ export class LogTimes {
   async offsetAt(notes: string, sinceMs: number): Promise<number> {
     const index = this.#indexes.get(notes);
     await index?.writing;
-    // Not a binary search: pairs may be out of order, and there are few.
+    // Not a binary search: after a restart of the daemon pairs may be out of order, and there are few.
     let offset = 0;
     for (const pair of [...(await readPairs(notes)), ...(index?.pending ?? [])]) {
       if (pair.atMs > sinceMs) break;

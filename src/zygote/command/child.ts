@@ -80,8 +80,9 @@ export function runFile(maker: ChildMaker, file: string): string {
 }
 
 /**
- * Starts shim.pl, which leaves at once after it has forked the child of the run, soon to be the command. That leads a
- * session of its own and becomes a child of this process, a subreaper; both are reaped here. It holds, of ours, nothing but what stands here, and keeps 0 to 2 only. Throws a PosixError: EAGAIN, ENOMEM, EMFILE.
+ * Starts shim.pl, which forks the child of the run, soon to be the command, and leaves at once. The child leads a session
+ * of its own and becomes a child of this process, a subreaper; both are reaped here. It holds, of ours, nothing but what
+ * stands here, and keeps 0 to 2 only. Throws a PosixError: EAGAIN, ENOMEM, EMFILE.
  */
 export function spawnChild(maker: ChildMaker, start: CommandStart): number {
   const opened: number[] = [];

@@ -386,3 +386,35 @@ test('a cancel that came before the shim had forked reaches the child', () => {
   world.pass(10);
   assert.equal(world.signals.at(-1), '9 to 201');
 });
+
+test('a signal goes to the child of a shim that is about to leave', () => {
+  const world = new World();
+  world.runs.start(command('a'));
+  world.forks(101, 201);
+  assert.equal(world.runs.signal('a', 10), true);
+  assert.deepEqual(world.signals, ['10 to 201']);
+});
+
+test('a signal that met a shim on its way out goes to its child as well', () => {
+  const world = new World();
+  world.runs.start(command('a'));
+  const signal = world.signal.bind(world);
+  world.signal = (pid, number) => {
+    if (pid === 101) world.forks(101, 201);
+    return signal(pid, number);
+  };
+  assert.equal(world.runs.signal('a', 10), true);
+  assert.deepEqual(world.signals, ['10 to 101', '10 to 201']);
+});
+
+test('a child that was reaped with its shim, before either was heard of, is not signalled', () => {
+  const world = new World();
+  world.runs.start(command('a'));
+  world.runs.cancel('a', 1000, 'cancel');
+  world.forks(101, 201);
+  world.dies(101, 0);
+  world.dies(201, 0);
+  world.runs.reap();
+  assert.deepEqual(world.signals, ['15 to 101']);
+  assert.ok(world.last?.event === 'ended' && world.last.pid === 201 && world.last.reason === 'cancel');
+});

@@ -49,6 +49,8 @@ export class Runs {
   readonly #byPid = new Map<number, Run>();
   /** Processes that have forked a run's main process and are about to end. */
   readonly #leaving = new Set<number>();
+  /** Reaped in this turn: reports of theirs may still come, signals must not go to them any more. */
+  #gone: ReadonlySet<number> = new Set();
   readonly #leftovers = new Leftovers<Run>();
   readonly #probes = new Map<Run, (run: Run) => void>();
   #lookAgain: Cancel = () => {};
@@ -102,8 +104,11 @@ export class Runs {
   }
 
   signal(key: string, signal: number): boolean {
+    const before = this.#pidOf(key);
+    const sent = before !== null && this.#system.signal(before, signal);
+    // What got it may have forked the main process and left a moment ago.
     const pid = this.#pidOf(key);
-    return pid !== null && this.#system.signal(pid, signal);
+    return pid === before || pid === null ? sent : this.#system.signal(pid, signal);
   }
 
   cancel(key: string, killAfterMs: number, reason: string): boolean {
@@ -138,6 +143,7 @@ export class Runs {
     this.#leaving.add(spawned);
     this.#byPid.set(pid, run);
     run.state = { ...run.state, pid };
+    if (this.#gone.has(pid)) return;
     if (run.state.late) this.#system.signal(pid, SIGKILL);
     else if (run.reason !== null) this.#system.signal(pid, SIGTERM);
   }
@@ -147,12 +153,16 @@ export class Runs {
     const ends: ChildEnd[] = [];
     for (let end = this.#system.reap(); end !== null; end = this.#system.reap()) ends.push(end);
     // A child reports before it ends. Nothing has been forked since, so each pid is still the one that reported.
+    this.#gone = new Set(ends.map(({ pid }) => pid));
     this.#system.readReports();
+    this.#gone = new Set();
     for (const end of ends) this.#reaped(end);
     this.#killLeftovers();
   }
 
+  /** By the latest reports. */
   #pidOf(key: string): number | null {
+    this.#system.readReports();
     const run = this.#byKey.get(key);
     return run === undefined ? null : mainPid(run);
   }
