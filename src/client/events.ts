@@ -47,6 +47,7 @@ export class EventStream implements AsyncIterableIterator<RunEvent, void, void>,
   /** Ends the subscription; a `next` that waits rejects. */
   async return(): Promise<IteratorResult<RunEvent, void>> {
     this.#abort.abort();
+    // What it fails of is the abort above, or an end that `next` has told.
     await this.#items.return(undefined as never).catch(() => {});
     return { done: true, value: undefined };
   }

@@ -11,6 +11,8 @@ const READY_TIMEOUT_MS = 60_000;
 /** Beyond `stop_grace`: for zygotes, connections and the journal to end. */
 const STOP_MARGIN_MS = 30_000;
 const BACKLOG = 4_096;
+/** Much is made here and little lives: a larger nursery only holds more garbage (docs/benchmarks.md, scale: -50 MiB). */
+const WORKER_NURSERY = '--max-semi-space-size=2';
 
 const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -62,7 +64,7 @@ async function keep(config: Config, argv: readonly string[]): Promise<void> {
       lockDir: config.state,
       waitMs: WAIT_FOR_PREDECESSOR_MS,
       entry: process.argv[1] ?? '',
-      execArgv: process.execArgv,
+      execArgv: [WORKER_NURSERY, ...process.execArgv],
       args: [...argv],
       env: process.env,
       log: (level, message, fields) => log[level](fields, message),

@@ -43,7 +43,7 @@ const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
  * timestamps are checked. Huge pages are asked for by the environment (USE_ZEND_ALLOC_HUGE_PAGES): fewer faults after
  * the fork.
  */
-const PHP_FLAGS = [
+export const PHP_FLAGS: readonly string[] = [
   'opcache.enable=1',
   'opcache.enable_cli=1',
   'opcache.validate_timestamps=0',

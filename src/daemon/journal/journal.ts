@@ -90,6 +90,7 @@ export class Journal implements AsyncDisposable {
    */
   record(run: Run): Promise<void> {
     const written = this.#record(run);
+    // Whoever wants to know awaits what is returned; a hint that was not written is not missed.
     if (run.phase.state !== 'ended') written.catch(() => {});
     return written;
   }
@@ -112,6 +113,7 @@ export class Journal implements AsyncDisposable {
       over !== null;
       over = this.#retention.discardingOf(key)
     ) {
+      // Whether it succeeded is told to whoever asked for it; here only that it is over counts.
       await over.catch(() => {});
     }
     return this.#turns.submit({ op: 'free', key, tombstoneMs: tombstone ? this.#now() : null });

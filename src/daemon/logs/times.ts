@@ -68,6 +68,7 @@ export class LogTimes {
     index.pending = [];
     index.writeAt = MAX_PENDING;
     const writing = index.writing.then(() => append(notes, index, pairs));
+    // This caller hears of a failure; the next write only waits its turn.
     index.writing = writing.catch(() => undefined);
     await writing;
   }

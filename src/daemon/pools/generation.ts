@@ -205,6 +205,7 @@ export class Generation {
     this.#asked = true;
     const done = new AbortController();
     void this.#tellSilence(done.signal);
+    // A session that ends meanwhile is told by its own end; what is asked here is only whether anybody answers.
     await client.stats().catch(() => undefined);
     done.abort();
     this.#asked = false;

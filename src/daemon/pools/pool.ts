@@ -497,6 +497,7 @@ export class Pool {
    * outcome of a run is left alone, for the next daemon.
    */
   async ended(ms: number): Promise<void> {
+    // How that start ends is told to whoever asked for it.
     await this.#booting?.done.catch(() => undefined);
     const until = Date.now() + ms;
     while (this.#generations.length > 0 && Date.now() < until) await wait(10);

@@ -8,22 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { listenUnix } from '../../posix/index.ts';
 import type { ZygoteConfig } from '../contract.ts';
 import { childrenOf, type StartOptions, type TestedZygote } from '../contract-suite.ts';
+import { PHP_FLAGS } from '../launcher.ts';
 
 const PROGRAM = fileURLToPath(new URL('./zygote.php', import.meta.url));
 export const FIXTURES = fileURLToPath(new URL('./fixtures/', import.meta.url));
-
-/** As the launcher has them. */
-const FLAGS = [
-  'opcache.enable=1',
-  'opcache.enable_cli=1',
-  'opcache.validate_timestamps=0',
-  'opcache.file_update_protection=0',
-  'ffi.enable=1',
-  'max_execution_time=0',
-  'display_errors=stderr',
-  'log_errors=0',
-  'html_errors=0',
-].flatMap((setting) => ['-d', setting]);
 
 /** Loads fixtures/jobs.php unless another bootstrap is given. */
 export function startZygote({ config = {}, env = {} }: StartOptions = {}): TestedZygote {
@@ -45,7 +33,7 @@ export function startZygote({ config = {}, env = {} }: StartOptions = {}): Teste
     leave_children: false,
     ...config,
   };
-  const child = spawn('php', [...FLAGS, PROGRAM], {
+  const child = spawn('php', [...PHP_FLAGS, PROGRAM], {
     cwd: folder,
     env: {
       PATH: process.env.PATH ?? '/usr/bin:/bin',
