@@ -32,6 +32,7 @@ const HTTP = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PRI) \S+ HT
 
 /** Requests of one connection that are taken in one turn of the event loop: others are served in between. */
 const TURN_REQUESTS = 16;
+const NO_LINES: readonly Buffer[] = [];
 /** Input is cut into lines in such pieces, so that a chunk of line ends does not become as many objects at once. */
 const PIECE_BYTES = 4_096;
 /** Input that waits to be cut into lines; beyond it the client is not read from. */
@@ -58,7 +59,7 @@ export class Connection {
   readonly #framer: LineFramer;
   readonly #input: Buffer[] = [];
   #inputBytes = 0;
-  #lines: readonly Buffer[] = [];
+  #lines: readonly Buffer[] = NO_LINES;
   #nextLine = 0;
   #tooLong = false;
   readonly #ordered: Ordered[] = [];
@@ -72,7 +73,8 @@ export class Connection {
   #paused = false;
   #first = true;
   #state: State = 'open';
-  readonly #closing = new AbortController();
+  /** Made when somebody asks for its signal. */
+  #closing: AbortController | null = null;
   /** What waits until little enough is unsent. */
   readonly #waiting: (() => void)[] = [];
 
@@ -93,6 +95,8 @@ export class Connection {
 
   /** Aborted when the connection is gone: whatever was done for it alone can stop. */
   get closed(): AbortSignal {
+    this.#closing ??= new AbortController();
+    if (this.#state === 'closed') this.#closing.abort(clientGone());
     return this.#closing.signal;
   }
 
@@ -117,7 +121,7 @@ export class Connection {
     this.#dropInput();
     this.#out = [];
     this.#outBytes = 0;
-    this.#closing.abort(new RocksyError('internal', 'The client is gone'));
+    this.#closing?.abort(clientGone());
     this.#wake();
   }
 
@@ -199,6 +203,11 @@ export class Connection {
       const line = this.#lines[this.#nextLine];
       if (line !== undefined) {
         this.#nextLine++;
+        // Nothing of the chunk is kept while the client is idle: a line is a view of the whole of it.
+        if (this.#nextLine === this.#lines.length) {
+          this.#lines = NO_LINES;
+          this.#nextLine = 0;
+        }
         return line;
       }
       if (this.#tooLong) {
@@ -336,4 +345,8 @@ function read(line: Buffer): Ordered {
     const fields = error.code === 'invalid_json' ? ORIGINAL.invalidJson : errorFields(error);
     return { fields, bytes };
   }
+}
+
+function clientGone(): RocksyError {
+  return new RocksyError('internal', 'The client is gone');
 }

@@ -74,7 +74,7 @@ export class Listeners {
     const { limits, log } = this.#options;
     const name = `${listen.name}#${++this.#accepted}`;
     const role = this.#roleOf(listen, socket);
-    const transport = transportOf(socket);
+    const transport = new SocketTransport(socket);
     socket.on('error', (cause) => log.debug({ connection: name, err: cause }, 'connection error'));
     if (this.#connections.size >= this.#capacity + reservedFor(listen, role)) {
       this.#refuse(socket, transport);
@@ -137,23 +137,36 @@ function reservedFor(listen: Listen, role: Role | null): number {
   return listen.kind === 'unix' && role === 'admin' ? RESERVED_FOR_ADMINS : 0;
 }
 
-function transportOf(socket: net.Socket): Transport {
-  let expiring = false;
-  const expire = (): void => {
-    if (expiring) return;
-    expiring = true;
-    expireSocket(socket);
-  };
-  return {
-    write: (bytes, done) => socket.write(bytes, (error) => error == null && done()),
-    pause: () => socket.pause(),
-    resume: () => socket.resume(),
-    expire,
-    end: () => {
-      socket.end();
-      expire();
-    },
-  };
+class SocketTransport implements Transport {
+  readonly #socket: net.Socket;
+  #expiring = false;
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+  }
+
+  write(bytes: Buffer, done: () => void): void {
+    this.#socket.write(bytes, (error) => error == null && done());
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  expire(): void {
+    if (this.#expiring) return;
+    this.#expiring = true;
+    expireSocket(this.#socket);
+  }
+
+  end(): void {
+    this.#socket.end();
+    this.expire();
+  }
 }
 
 /**
