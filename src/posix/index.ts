@@ -1,6 +1,15 @@
 // The few system calls that Node lacks, through koffi: typed, synchronous, errno as PosixError.
 // Must not know: anything of Rocksy. No policy, no waiting, no state.
 // This is the folder's only door.
+export {
+  isReadable,
+  MAX_DESCRIPTORS,
+  MAX_MESSAGE_BYTES,
+  type ReceivedDescriptors,
+  readableOf,
+  receiveDescriptors,
+  sendDescriptors,
+} from './descriptors.ts';
 export { flockExclusive, isCloseOnExec, punchHole, setCloseOnExec } from './file.ts';
 export { isAlive, nameOf, ownerOf, type ProcessName, signalProcess } from './identity.ts';
 export { isPosixError, PosixError } from './libc.ts';
@@ -27,6 +36,8 @@ export {
   type ChildEnd,
   type DescriptorLimit,
   decodeWaitStatus,
+  duplicateOnto,
+  exitNow,
   getDescriptorLimit,
   getppid,
   isChildSubreaper,

@@ -28,6 +28,8 @@ const c = {
   getrlimit: define<[number, Buffer]>('int getrlimit(int, void *)'),
   setrlimit: define<[number, Buffer]>('int setrlimit(int, void *)'),
   getppid: define<[]>('int getppid()'),
+  exit: define<[number]>('void _exit(int)'),
+  dup2: define<[number, number]>('int dup2(int, int)'),
 };
 
 /**
@@ -185,4 +187,15 @@ export function raiseDescriptorLimit(wanted: number): number {
     setDescriptorLimit({ soft: most, hard });
     return most;
   }
+}
+
+/** Ends this process at once: no 'exit' event, nothing flushed, no destructor: _exit(2). */
+export function exitNow(code: number): never {
+  c.exit(code);
+  throw new Error('_exit returned');
+}
+
+/** Makes `to` another name of what `from` is, close-on-exec not set; what `to` was is closed. Expects EBADF: dup2(2). */
+export function duplicateOnto(from: number, to: number): void {
+  call('dup2', `descriptor ${from}`, () => c.dup2(from, to));
 }
