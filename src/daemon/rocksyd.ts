@@ -70,6 +70,7 @@ async function keep(config: Config, argv: readonly string[]): Promise<void> {
       log: (level, message, fields) => log[level](fields, message),
       backoff: { firstMs: 100, maxMs: 10_000, resetAfterMs: 30_000 },
       readyTimeoutMs: READY_TIMEOUT_MS,
+      takeoverTimeoutMs: 60_000,
       stopTimeoutMs: config.stopGraceMs + STOP_MARGIN_MS,
     });
   } catch (error) {

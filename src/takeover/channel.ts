@@ -1,7 +1,18 @@
 // The worker's side of the keeper: what it inherits, and what the two tell each other.
+import { closeSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { constants } from 'node:os';
-import { getppid, setCloseOnExec, setParentDeathSignal } from '../posix/index.ts';
+import {
+  duplicateOnto,
+  exitNow,
+  getppid,
+  isReadable,
+  receiveDescriptors,
+  setCloseOnExec,
+  setParentDeathSignal,
+} from '../posix/index.ts';
+import { PeerGone } from './dispatches.ts';
+import { type Estate, handOver } from './hand-over.ts';
 import {
   envelope,
   type KeeperSignal,
@@ -14,14 +25,35 @@ import {
   type ToKeeper,
   type ToWorker,
 } from './messages.ts';
+import type { ListenerOptions } from './options.ts';
+import { type Heir, type Succession, Successor, TakeoverCalledOff } from './succession.ts';
 
 /** Signals and orphans come after ready() only. Those that come before a listener is there wait for it. */
 export interface KeeperChannel {
   readonly keeperPid: number;
   /** Name of a listener → descriptor of its listening socket (close-on-exec). */
   readonly listeners: ReadonlyMap<string, number>;
+  /** There is a predecessor that serves: load everything, then `succeed`, and serve nobody before that. */
+  readonly isSuccessor: boolean;
   /** Lets a server accept on a listener. Closing it closes this process's copy only. Throws for a name that is unknown. */
   listen(server: Server, name: string): void;
+  /**
+   * Names all listeners that this worker wants; the keeper opens what is missing, and closes what is not wanted any more
+   * when the worker is ready. Rejects with the reason when one can't be had. To be called before `ready`.
+   */
+  wantListeners(listeners: readonly ListenerOptions[]): Promise<void>;
+  /**
+   * Takes the predecessor's place: resolves when everything is this process's. Call `ready` as soon as it serves.
+   * When the predecessor goes on after all, this process ends without a word, in this call.
+   */
+  succeed(heir: Heir): Promise<Succession>;
+  /** What this worker hands over when it is replaced. Without it every takeover is refused. */
+  bequeath(estate: Estate): void;
+  /**
+   * Asks to be replaced by a new process with the code and settings as they are now. Rejects with TakeoverRefused when
+   * that did not come about; when it does, nobody is left to resolve it. One at a time.
+   */
+  takeover(): Promise<never>;
   /** This worker serves. */
   ready(): void;
   /** This worker will exit and wants the keeper to end with it. Resolves when it is safe to exit. */
@@ -32,6 +64,18 @@ export interface KeeperChannel {
   acknowledgeOrphan(id: number): void;
   /** Ends the channel, so that it no longer keeps this process alive. */
   close(): void;
+}
+
+/** Nothing has changed for anybody: the worker that was to be replaced serves on. */
+export class TakeoverRefused extends Error {
+  override readonly name = 'TakeoverRefused';
+  /** The last of what the new version printed. */
+  readonly output: string;
+
+  constructor(reason: string, output: string) {
+    super(reason);
+    this.output = output;
+  }
 }
 
 /** Was this process started by a keeper? */
@@ -46,7 +90,9 @@ export function isUnderKeeper(): boolean {
 export function connectToKeeper(): KeeperChannel {
   const manifest = takeManifest();
   dieWithKeeper(manifest.keeperPid);
-  for (const { fd } of manifest.listeners) setCloseOnExec(fd, 'close');
+  const { successor } = manifest;
+  const inherited = [manifest.descriptors, ...(successor ? [successor.stdout, successor.stderr] : [])];
+  for (const fd of [...manifest.listeners.map(({ fd }) => fd), ...inherited]) setCloseOnExec(fd, 'close');
   // A service manager may signal the whole control group. The keeper has had it too, and says when it is our turn.
   for (const signal of keeperSignals) process.on(signal, () => undefined);
   return new Channel(manifest);
@@ -76,8 +122,17 @@ function die(): void {
 
 class Channel implements KeeperChannel {
   readonly keeperPid: number;
-  readonly listeners: ReadonlyMap<string, number>;
+  readonly listeners: Map<string, number>;
+  readonly isSuccessor: boolean;
   readonly #manifest: Manifest;
+  /** Backlogs of the listeners, by name. */
+  readonly #backlogs: Map<string, number>;
+  /** To the one that waits for it: what the keeper says about the predecessor. */
+  readonly #succession = Promise.withResolvers<'succeed' | 'alone'>();
+  readonly #alone = Promise.withResolvers<void>();
+  #listening: PromiseWithResolvers<readonly string[]> | null = null;
+  #estate: Estate | null = null;
+  #takeover: PromiseWithResolvers<never> | null = null;
   readonly #signals = new Mailbox<KeeperSignal>();
   readonly #orphans = new Mailbox<Orphan>();
   #acknowledged: number[] = [];
@@ -86,15 +141,90 @@ class Channel implements KeeperChannel {
     this.#manifest = manifest;
     this.keeperPid = manifest.keeperPid;
     this.listeners = new Map(manifest.listeners.map(({ name, fd }) => [name, fd]));
+    this.#backlogs = new Map(manifest.listeners.map(({ name, backlog }) => [name, backlog]));
+    this.isSuccessor = manifest.successor !== undefined;
     process.on('message', this.#onMessage);
   }
 
   listen(server: Server, name: string): void {
-    const listener = this.#manifest.listeners.find((candidate) => candidate.name === name);
-    if (listener === undefined) throw new Error(`the keeper has no listener named '${name}'`);
+    const fd = this.listeners.get(name);
+    if (fd === undefined) throw new Error(`the keeper has no listener named '${name}'`);
     // listen(2) is called again and sets the backlog anew. Of a descriptor's options Node reads only `fd`, and takes the
     // backlog from the second argument, else 511: Server.prototype.listen in lib/net.js.
-    server.listen({ fd: listener.fd }, listener.backlog);
+    server.listen({ fd }, this.#backlogs.get(name));
+  }
+
+  async wantListeners(listeners: readonly ListenerOptions[]): Promise<void> {
+    this.#listening = Promise.withResolvers();
+    void this.#send({ t: 'listen', listeners });
+    const names = await this.#listening.promise;
+    const fds: number[] = [];
+    while (fds.length < names.length) fds.push(...this.#passed());
+    names.forEach((name, i) => {
+      this.listeners.set(name, fds[i] as number);
+      this.#backlogs.set(name, listeners.find((listener) => listener.name === name)?.backlog ?? 0);
+    });
+  }
+
+  /** The descriptors that the keeper has passed, as its message says. */
+  #passed(): readonly number[] {
+    const { descriptors } = this.#manifest;
+    const received = isReadable(descriptors, 0) ? receiveDescriptors(descriptors) : null;
+    if (received === null) throw new Error('the keeper announced descriptors and passed none');
+    return received.fds;
+  }
+
+  async succeed(heir: Heir): Promise<Succession> {
+    const { successor } = this.#manifest;
+    if (successor === undefined) throw new Error('there is no predecessor to succeed');
+    heir.step?.('prepared');
+    void this.#send({ t: 'prepared' });
+    const succession = await this.#takeOver(heir);
+    // What is printed from here on needs no ear of the keeper's.
+    for (const [real, fd] of [successor.stdout, successor.stderr].entries()) {
+      duplicateOnto(fd, real + 1);
+      closeSync(fd);
+    }
+    return succession;
+  }
+
+  async #takeOver(heir: Heir): Promise<Succession> {
+    if ((await this.#succession.promise) === 'alone') return { how: 'alone', adopted: false };
+    const [dispatches = -1, answers = -1] = this.#passed();
+    try {
+      const succession = new Successor(heir, dispatches, answers).succeed();
+      // The end of the dispatches may have any reason. That the predecessor is dead only its parent knows for certain.
+      if (succession.how === 'alone') await this.#alone.promise;
+      return succession;
+    } catch (error) {
+      if (error instanceof TakeoverCalledOff) exitNow(0);
+      throw error;
+    }
+  }
+
+  bequeath(estate: Estate): void {
+    this.#estate = estate;
+  }
+
+  takeover(): Promise<never> {
+    if (this.#takeover === null) {
+      this.#takeover = Promise.withResolvers();
+      void this.#send({ t: 'takeover' });
+    }
+    return this.#takeover.promise;
+  }
+
+  async #handOver(timeoutMs: number): Promise<void> {
+    const [dispatches = -1, answers = -1] = this.#passed();
+    try {
+      if (this.#estate === null) {
+        for (const fd of [dispatches, answers]) closeSync(fd);
+        throw new Error('this worker has nothing to hand over: it never called bequeath()');
+      }
+      await handOver(this.#estate, { dispatches, answers, timeoutMs });
+    } catch (error) {
+      void this.#send({ t: 'thawed', reason: error instanceof PeerGone ? null : (error as Error).message });
+    }
   }
 
   ready(): void {
@@ -141,6 +271,26 @@ class Channel implements KeeperChannel {
         break;
       case 'orphans':
         for (const orphan of message.orphans) this.#orphans.put(orphan);
+        break;
+      case 'hand-over':
+        void this.#handOver(message.timeoutMs);
+        break;
+      case 'succeed':
+        this.#succession.resolve('succeed');
+        break;
+      case 'alone':
+        this.#succession.resolve('alone');
+        this.#alone.resolve();
+        break;
+      case 'refused':
+        this.#takeover?.reject(new TakeoverRefused(message.reason, message.output));
+        this.#takeover = null;
+        break;
+      case 'listening':
+        this.#listening?.resolve(message.names);
+        break;
+      case 'not-listening':
+        this.#listening?.reject(new Error(message.reason));
         break;
     }
   }

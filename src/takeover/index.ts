@@ -1,7 +1,11 @@
 // A process that stays (the keeper) holds the sockets for one that is replaced (the worker); exported as rocksy/takeover.
 // Must not know: anything of Rocksy. It imports src/posix only.
-// This is the folder's only door. The replacing itself (prepare, freeze, adopt) will stand beside these files.
-export { connectToKeeper, isUnderKeeper, type KeeperChannel } from './channel.ts';
+// This is the folder's only door.
+export { activate } from './activation.ts';
+export { connectToKeeper, isUnderKeeper, type KeeperChannel, TakeoverRefused } from './channel.ts';
+export { Client, Clients, type Service } from './clients.ts';
+export type { HandOverTiming } from './dispatches.ts';
+export type { Estate, HandOverStep } from './hand-over.ts';
 export { runKeeper } from './keeper.ts';
 export type { Backoff } from './lifecycle.ts';
 export { CHANNEL_VERSION, type KeeperSignal, type Orphan } from './messages.ts';
@@ -14,3 +18,6 @@ export {
   type TcpListenerOptions,
   type UnixListenerOptions,
 } from './options.ts';
+export { pack, type Unpacked, unpack } from './pack.ts';
+export { descriptorOf, takeUnread, unsentBytes } from './sockets.ts';
+export type { Heir, Succession, SuccessionStep } from './succession.ts';

@@ -1,10 +1,11 @@
 // The keeper: the process that stays. Lock, sockets, worker, signals, orphans; every decision is lifecycle.ts's.
-import { raiseDescriptorLimit, setChildSubreaper } from '../posix/index.ts';
+import { closeSync } from 'node:fs';
+import { MAX_DESCRIPTORS, raiseDescriptorLimit, setChildSubreaper, socketpair } from '../posix/index.ts';
 import { type Action, begin, type Event, next, type State, type Step, type WorkerEnd } from './lifecycle.ts';
 import { Listeners } from './listeners.ts';
 import { acquireLock } from './lock.ts';
 import { type KeeperSignal, keeperSignals, type Orphan, type Parsed, type ToKeeper } from './messages.ts';
-import type { KeeperOptions } from './options.ts';
+import type { KeeperOptions, ListenerOptions } from './options.ts';
 import { Orphans, reapOrphans } from './orphans.ts';
 import type { Patience } from './waiting.ts';
 import { WorkerProcess } from './worker-process.ts';
@@ -13,13 +14,16 @@ const ORPHANS_KEPT = 10_000;
 /** So many orphans go in one message: a worker that comes back to 10,000 of them must not block the channel. */
 const ORPHANS_PER_MESSAGE = 500;
 const DEFAULT_OPEN_FILES = 65_536;
+const LOOKUP_MS = 10_000;
 
 /**
  * Runs this process as a keeper until it is stopped, and returns the exit code for it. Rejects with a KeeperError when
  * lock or addresses are not free within `waitMs`. Call it once, on the main thread: a worker dies with the thread that
  * started it (PR_SET_PDEATHSIG in prctl(2)).
  *
- * Signals: SIGHUP and SIGUSR2 are passed on. SIGTERM and SIGINT stop: passed on, the worker says `stopping` and exits,
+ * A worker may ask to be replaced: a second one is started, loads everything, and takes over, or is killed when it can't.
+ *
+ * Signals: SIGHUP and SIGUSR2 are passed on; during a takeover, to whoever serves after it. SIGTERM and SIGINT stop: passed on, the worker says `stopping` and exits,
  * its exit code (0 as a rule; 128 + N after signal N) is the keeper's. All of them are kept until the worker is ready.
  * A second SIGTERM or SIGINT kills the worker; the exit code is then 128 + that signal's number. A stop while no worker
  * runs, or before it was ready and it then dies, is 0.
@@ -89,6 +93,9 @@ class Keeper {
   readonly #first: Step;
   #state: State;
   #worker: WorkerProcess | null = null;
+  #successor: WorkerProcess | null = null;
+  /** Every process of ours that libuv has not reaped, also one that was replaced or called off. */
+  readonly #processes = new Set<WorkerProcess>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: KeeperOptions, listeners: Listeners) {
@@ -132,6 +139,7 @@ class Keeper {
         break;
       case 'welcome':
         this.#options.log('info', 'worker ready', { pid: this.#worker?.pid });
+        this.#closeUnwanted();
         this.#sendOrphans(this.#orphans.unacknowledged);
         break;
       case 'forward':
@@ -140,6 +148,25 @@ class Keeper {
       case 'kill':
         this.#options.log('warn', `killing the worker: ${action.why}`, { pid: this.#worker?.pid });
         this.#worker?.kill();
+        break;
+      case 'start-successor':
+        this.#startSuccessor();
+        break;
+      case 'introduce':
+        this.#introduce();
+        break;
+      case 'kill-successor':
+        this.#successor?.kill();
+        break;
+      case 'promote':
+        this.#worker = this.#successor;
+        this.#successor = null;
+        break;
+      case 'leave-alone':
+        this.#worker?.send({ t: 'alone' }, this.#onLost);
+        break;
+      case 'refuse':
+        this.#refuse(action.reason);
         break;
       case 'arm':
         clearTimeout(this.#timer);
@@ -153,38 +180,104 @@ class Keeper {
 
   #startWorker(): void {
     try {
-      const worker = new WorkerProcess(this.#options, this.#listeners.all, {
-        message: (parsed) => this.#onMessage(parsed),
-        reaped: this.#reap,
-        gone: (end) => this.#onGone(end),
-      });
-      this.#worker = worker;
-      this.#options.log('info', 'worker started', { pid: worker.pid, entry: worker.entry });
+      this.#worker = this.#start('first');
+      this.#options.log('info', 'worker started', { pid: this.#worker.pid, entry: this.#worker.entry });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      setImmediate(() => this.#onGone({ how: 'not-started', reason })); // after the step that asked for it
+      setImmediate(() => this.#dispatch(workerGone({ how: 'not-started', reason }))); // after the step that asked for it
     }
   }
 
-  #onGone(end: WorkerEnd): void {
-    this.#worker = null;
-    this.#dispatch({ type: 'gone', end, atMs: performance.now() });
+  #startSuccessor(): void {
+    try {
+      this.#successor = this.#start('successor');
+      const { pid, entry } = this.#successor;
+      this.#options.log('info', 'takeover begun', { pid, entry, from: this.#worker?.pid });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      setImmediate(() => this.#dispatch({ type: 'successor-gone', end: { how: 'not-started', reason } }));
+    }
   }
 
-  #onMessage(parsed: Parsed<ToKeeper>): void {
+  #start(role: 'first' | 'successor'): WorkerProcess {
+    const worker = new WorkerProcess(role, this.#options, this.#listeners.all, {
+      message: (parsed) => this.#onMessage(worker, parsed),
+      reaped: () => {
+        this.#processes.delete(worker);
+        this.#reap();
+      },
+      gone: (end) => this.#onGone(worker, end),
+    });
+    this.#processes.add(worker);
+    return worker;
+  }
+
+  #onGone(worker: WorkerProcess, end: WorkerEnd): void {
+    this.#processes.delete(worker);
+    // What was opened for one that never served is nobody's wish any more. (A successor is asked before it is promoted.)
+    if (worker.opened.size > 0) this.#closeOpened(worker);
+    if (worker === this.#worker) {
+      this.#worker = null;
+      this.#dispatch(workerGone(end));
+    } else if (worker === this.#successor) {
+      this.#dispatch({ type: 'successor-gone', end });
+      this.#successor = null;
+    }
+  }
+
+  #introduce(): void {
+    const dispatches = socketpair('seqpacket');
+    const answers = socketpair('stream');
+    try {
+      const [worker, successor] = [this.#worker, this.#successor];
+      if (worker?.pass([dispatches[0], answers[0]]) !== true) return;
+      if (successor?.pass([dispatches[1], answers[1]]) !== true) return;
+      successor.send({ t: 'succeed' }, this.#onLost);
+      worker.send({ t: 'hand-over', timeoutMs: this.#options.takeoverTimeoutMs }, this.#onLost);
+    } catch (error) {
+      // One of the two is dead, which its end says too.
+      this.#options.log('debug', 'no introduction', { error: String(error) });
+    } finally {
+      for (const fd of [...dispatches, ...answers]) closeSync(fd);
+    }
+  }
+
+  #refuse(reason: string): void {
+    const output = this.#successor?.output ?? '';
+    this.#options.log('error', 'takeover refused; the worker serves on', { reason, pid: this.#worker?.pid });
+    this.#worker?.send({ t: 'refused', reason, output }, this.#onLost);
+  }
+
+  #onMessage(worker: WorkerProcess, parsed: Parsed<ToKeeper>): void {
+    const isSuccessor = worker === this.#successor;
+    if (!isSuccessor && worker !== this.#worker) return; // replaced, or called off
     if (!parsed.ok) {
-      this.#options.log('error', parsed.reason, { pid: this.#worker?.pid });
-      if (parsed.why === 'version') this.#dispatch({ type: 'refused' });
+      this.#options.log('error', parsed.reason, { pid: worker.pid });
+      if (parsed.why === 'version') this.#dispatch({ type: isSuccessor ? 'successor-refused' : 'refused' });
       return;
     }
     const { message } = parsed;
     switch (message.t) {
       case 'ready':
-        this.#dispatch({ type: 'ready', atMs: performance.now() });
+        worker.opened.clear();
+        this.#dispatch({ type: isSuccessor ? 'succeeded' : 'ready', atMs: performance.now() });
+        break;
+      case 'prepared':
+        if (isSuccessor) this.#dispatch({ type: 'prepared' });
+        break;
+      case 'listen':
+        void this.#listen(worker, message.listeners);
         break;
       case 'stopping':
-        this.#options.log('info', 'worker is stopping', { pid: this.#worker?.pid });
+        if (isSuccessor) break;
+        this.#options.log('info', 'worker is stopping', { pid: worker.pid });
         this.#dispatch({ type: 'stopping' });
+        break;
+      case 'takeover':
+        if (!isSuccessor) this.#dispatch({ type: 'takeover' });
+        break;
+      case 'thawed':
+        if (!isSuccessor) this.#dispatch({ type: 'thawed', reason: message.reason });
         break;
       case 'acknowledge':
         this.#orphans.acknowledge(message.ids);
@@ -192,17 +285,59 @@ class Keeper {
     }
   }
 
+  /** Opens what is missing, without patience: whoever has the address would have to be stopped first. */
+  async #listen(worker: WorkerProcess, wanted: readonly ListenerOptions[]): Promise<void> {
+    try {
+      for (const listener of wanted.filter(({ name }) => !this.#listeners.has(name))) {
+        const patience = { deadlineMs: 0, signal: AbortSignal.timeout(LOOKUP_MS), onWait: () => undefined };
+        const { address } = await this.#listeners.open(listener, patience);
+        worker.opened.add(listener.name);
+        this.#options.log('info', 'listening', { listener: listener.name, address });
+      }
+      if (!this.#processes.has(worker)) {
+        this.#closeOpened(worker);
+        return;
+      }
+      const names = new Set(wanted.map(({ name }) => name));
+      worker.wanted = names;
+      const held = this.#listeners.all.filter(({ options }) => worker.opened.has(options.name));
+      for (let at = 0; at < held.length; at += MAX_DESCRIPTORS)
+        worker.pass(held.slice(at, at + MAX_DESCRIPTORS).map(({ fd }) => fd));
+      worker.send({ t: 'listening', names: held.map(({ options }) => options.name) }, this.#onLost);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#closeOpened(worker);
+      if (this.#processes.has(worker)) worker.send({ t: 'not-listening', reason }, this.#onLost);
+    }
+  }
+
+  #closeOpened(worker: WorkerProcess): void {
+    const rest = this.#listeners.all
+      .map(({ options }) => options.name)
+      .filter((name) => !worker.opened.has(name));
+    this.#listeners.closeOthers(new Set(rest));
+    worker.opened.clear();
+  }
+
+  #closeUnwanted(): void {
+    const wanted = this.#worker?.wanted;
+    if (!wanted) return;
+    const closed = this.#listeners.closeOthers(wanted);
+    if (closed.length > 0) this.#options.log('info', 'listeners closed', { listeners: closed });
+  }
+
   /** Reaps the orphans that have ended. The worker itself is libuv's, whose 'exit' event calls this again. */
   readonly #reap = (): void => {
     const fresh: Orphan[] = [];
-    for (const end of reapOrphans((pid) => this.#worker?.owns(pid) ?? false)) {
+    for (const end of reapOrphans((pid) => [...this.#processes].some((worker) => worker.owns(pid)))) {
       const { added, dropped } = this.#orphans.add(end);
       fresh.push(added);
       if (dropped !== null)
         this.#options.log('warn', 'the status of an orphan was dropped: too many wait', { ...dropped });
     }
     const { phase } = this.#state;
-    if (phase === 'serving' || phase === 'stopping') this.#sendOrphans(fresh);
+    // During a takeover too: what the one that leaves has not acknowledged the other is told again.
+    if (phase === 'serving' || phase === 'taking-over' || phase === 'stopping') this.#sendOrphans(fresh);
   };
 
   #sendOrphans(orphans: readonly Orphan[]): void {
@@ -233,4 +368,8 @@ class Keeper {
     this.#options.log('info', 'keeper ended', { exitCode });
     this.#exit.resolve(exitCode);
   }
+}
+
+function workerGone(end: WorkerEnd): Event {
+  return { type: 'gone', end, atMs: performance.now() };
 }

@@ -7,6 +7,7 @@ const limits = {
   backoff: { firstMs: 100, maxMs: 10_000, resetAfterMs: 30_000 },
   readyTimeoutMs: 5_000,
   stopTimeoutMs: 7_000,
+  takeoverTimeoutMs: 9_000,
 };
 const crash = (atMs: number): Event => ({ type: 'gone', end: { how: 'exited', code: 1 }, atMs });
 const signal = (name: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR2'): Event => ({

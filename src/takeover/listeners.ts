@@ -44,15 +44,29 @@ export class Listeners {
     return held;
   }
 
+  has(name: string): boolean {
+    return this.#held.has(name);
+  }
+
+  /** Closes those that `keep` does not name, as `close` does; says which they were. */
+  closeOthers(keep: ReadonlySet<string>): string[] {
+    const others = this.all.filter(({ options }) => !keep.has(options.name));
+    for (const held of others) {
+      closeHeld(held);
+      this.#held.delete(held.options.name);
+    }
+    return others.map(({ options }) => options.name);
+  }
+
   /** Closes all and removes the socket files. The accept queues' last connections are reset by the kernel. */
   close(): void {
-    for (const { options, fd, file } of this.#held.values()) {
-      if (options.kind === 'unix' && file !== null && isSameFile(options.path, file))
-        unlinkSync(options.path);
-      closeSync(fd);
-    }
-    this.#held.clear();
+    this.closeOthers(new Set());
   }
+}
+
+function closeHeld({ options, fd, file }: HeldListener): void {
+  if (options.kind === 'unix' && file !== null && isSameFile(options.path, file)) unlinkSync(options.path);
+  closeSync(fd);
 }
 
 /** bind(2) takes addresses only. The name's first address, in the resolver's order: getaddrinfo(3). */

@@ -1,5 +1,7 @@
 // What keeper and worker say to each other over Node's IPC channel (JSON), and the manifest in the environment.
 
+import type { ListenerOptions } from './options.ts';
+
 /** Raised when old and new can no longer understand each other; new optional messages alone don't raise it. */
 export const CHANNEL_VERSION = 1;
 
@@ -10,6 +12,10 @@ export interface Manifest {
   readonly v: typeof CHANNEL_VERSION;
   readonly keeperPid: number;
   readonly listeners: readonly ManifestListener[];
+  /** A seqpacket socket on which the keeper passes descriptors; a message of the channel says when, and what they are. */
+  readonly descriptors: number;
+  /** There is a predecessor that serves. Standard output and error are the keeper's ear; these are the real ones. */
+  readonly successor?: { readonly stdout: number; readonly stderr: number };
 }
 
 export interface ManifestListener {
@@ -25,13 +31,33 @@ export const keeperSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const
 export type KeeperSignal = (typeof keeperSignals)[number];
 
 export type ToKeeper =
+  /** This worker serves. */
   | { readonly t: 'ready' }
   | { readonly t: 'stopping' }
-  | { readonly t: 'acknowledge'; readonly ids: readonly number[] };
+  | { readonly t: 'acknowledge'; readonly ids: readonly number[] }
+  /** A worker that serves asks to be replaced; a refusal is answered by `refused`, else there is nobody left to answer. */
+  | { readonly t: 'takeover' }
+  /** A worker that hands over could not, for this reason, and serves on. Null: the successor has died. */
+  | { readonly t: 'thawed'; readonly reason: string | null }
+  /** A successor has loaded everything and waits for what its predecessor has. */
+  | { readonly t: 'prepared' }
+  /** A worker that has not said `ready` names all the listeners that it wants; those that are there already stay as they are. */
+  | { readonly t: 'listen'; readonly listeners: readonly ListenerOptions[] };
 
 export type ToWorker =
   | { readonly t: 'signal'; readonly signal: KeeperSignal }
-  | { readonly t: 'orphans'; readonly orphans: readonly Orphan[] };
+  | { readonly t: 'orphans'; readonly orphans: readonly Orphan[] }
+  /** To the predecessor: two descriptors have been passed, for dispatches and for answers. */
+  | { readonly t: 'hand-over'; readonly timeoutMs: number }
+  /** To the successor: the other ends of the two. */
+  | { readonly t: 'succeed' }
+  /** To the successor: its predecessor is dead. */
+  | { readonly t: 'alone' }
+  /** There is no takeover. `output` is what the successor printed, as far as it was kept. */
+  | { readonly t: 'refused'; readonly reason: string; readonly output: string }
+  /** The answer to `listen`: the descriptors of these have been passed, or it could not be done. */
+  | { readonly t: 'listening'; readonly names: readonly string[] }
+  | { readonly t: 'not-listening'; readonly reason: string };
 
 /** How a process ended that had lost its parent (a former worker, for example). */
 export interface Orphan {
@@ -62,30 +88,42 @@ export function envelope<T extends ToKeeper | ToWorker>(message: T): T & { v: ty
 export function parseToKeeper(value: unknown): Parsed<ToKeeper> {
   const fields = opened(value);
   if (!fields.ok) return fields;
-  const { t, ids } = fields.message;
-  if (t === 'ready' || t === 'stopping') return { ok: true, message: { t } };
+  const { t, ids, reason, listeners } = fields.message;
+  if (t === 'ready' || t === 'stopping' || t === 'takeover' || t === 'prepared')
+    return { ok: true, message: { t } };
   if (t === 'acknowledge' && Array.isArray(ids) && ids.every((id) => typeof id === 'number')) {
     return { ok: true, message: { t, ids } };
   }
-  return {
-    ok: false,
-    why: 'unknown',
-    reason: `the worker sent a message that this keeper does not know: ${JSON.stringify(value)}`,
-  };
+  if (t === 'thawed' && (typeof reason === 'string' || reason === null))
+    return { ok: true, message: { t, reason } };
+  if (t === 'listen' && Array.isArray(listeners))
+    return { ok: true, message: { t, listeners: listeners as ListenerOptions[] } };
+  return unknown('the worker', 'this keeper', value);
 }
 
 export function parseToWorker(value: unknown): Parsed<ToWorker> {
   const fields = opened(value);
   if (!fields.ok) return fields;
-  const { t, signal, orphans } = fields.message;
+  const { t, signal, orphans, timeoutMs, reason, output, names } = fields.message;
+  if (t === 'succeed' || t === 'alone') return { ok: true, message: { t } };
   const known = keeperSignals.find((name) => name === signal);
   if (t === 'signal' && known !== undefined) return { ok: true, message: { t, signal: known } };
   if (t === 'orphans' && Array.isArray(orphans))
     return { ok: true, message: { t, orphans: orphans as Orphan[] } };
+  if (t === 'hand-over' && typeof timeoutMs === 'number') return { ok: true, message: { t, timeoutMs } };
+  if (t === 'refused' && typeof reason === 'string' && typeof output === 'string')
+    return { ok: true, message: { t, reason, output } };
+  if (t === 'listening' && Array.isArray(names))
+    return { ok: true, message: { t, names: names as string[] } };
+  if (t === 'not-listening' && typeof reason === 'string') return { ok: true, message: { t, reason } };
+  return unknown('the keeper', 'this worker', value);
+}
+
+function unknown(from: string, to: string, value: unknown): Parsed<never> {
   return {
     ok: false,
     why: 'unknown',
-    reason: `the keeper sent a message that this worker does not know: ${JSON.stringify(value)}`,
+    reason: `${from} sent a message that ${to} does not know: ${JSON.stringify(value)}`,
   };
 }
 
@@ -100,6 +138,11 @@ interface Fields {
   readonly ids?: unknown;
   readonly signal?: unknown;
   readonly orphans?: unknown;
+  readonly timeoutMs?: unknown;
+  readonly reason?: unknown;
+  readonly output?: unknown;
+  readonly names?: unknown;
+  readonly listeners?: unknown;
 }
 
 function opened(value: unknown): Parsed<Fields> {

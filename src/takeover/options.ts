@@ -45,8 +45,10 @@ export interface KeeperOptions {
   readonly readyTimeoutMs: number;
   /** A worker that was told to stop, or said that it stops, is killed after so long. */
   readonly stopTimeoutMs: number;
-  /** The worker's Node; this process's own when absent. */
-  readonly execPath?: string;
+  /** For a successor to load and to be prepared, and again for the hand-over; then the worker serves on. */
+  readonly takeoverTimeoutMs: number;
+  /** The Node for a worker with this entry, resolved; this process's own when absent. */
+  readonly execPath?: (entry: string) => string;
   /** RLIMIT_NOFILE that is wanted, as far as the hard limit and our rights allow; 65,536 when absent. */
   readonly openFiles?: number;
 }
