@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { PoolView, RequestName, RequestNamed, RunView } from '../wire/index.ts';
+import type { PoolView, RequestName, RequestNamed, RunView, TakeoverView } from '../wire/index.ts';
 import { type Address, defaultAddresses, parseAddress } from './address.ts';
 import { logBytes, numberOf, pageOf, poolsOf, runOf, type Stats } from './answer.ts';
 import type { Hello } from './connection.ts';
@@ -54,6 +54,12 @@ export interface LogRange {
 export interface ReloadedPool {
   readonly name: string;
   readonly generation: number;
+}
+
+export interface Restarted {
+  readonly takeover: TakeoverView | null;
+  /** The pools that were reloaded after it, where that was asked for. */
+  readonly pools: readonly ReloadedPool[];
 }
 
 /**
@@ -205,6 +211,17 @@ export class Client implements AsyncDisposable {
     return (fields.pools ?? []) as unknown as readonly ReloadedPool[];
   }
 
+  /**
+   * Replaces the daemon's code and configuration by what they are now, without losing a connection or a run; resolves when
+   * the new version serves. Throws `takeover_refused`, with the new version's output, when it is no good: then nothing
+   * has changed. A `takeover` of null: the old version died meanwhile.
+   */
+  async restart(options: { readonly reload?: boolean } & CallOptions = {}): Promise<Restarted> {
+    const { fields } = await this.#once('restart', options.reload === true ? { reload: true } : {}, options);
+    const { takeover, pools = [] } = fields as unknown as Restarted;
+    return { takeover, pools };
+  }
+
   /** A drained pool takes no new runs until it is switched on again or reloaded. */
   async drain(pool: string, options: { readonly on?: boolean } & CallOptions = {}): Promise<void> {
     await this.#once('drain', { pool, on: options.on ?? true }, options);
@@ -213,11 +230,6 @@ export class Client implements AsyncDisposable {
   async stats(options?: CallOptions): Promise<Stats> {
     const { id: _id, ok: _ok, ...stats } = (await this.#repeat('stats', {}, options)).fields;
     return stats;
-  }
-
-  /** Replaces the daemon by a new one. Daemons that can't say so. */
-  async restart(options?: CallOptions): Promise<void> {
-    await this.#once('restart', {}, options);
   }
 
   /** Stops the daemon. */

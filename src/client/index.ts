@@ -14,6 +14,7 @@ export {
   type RunKey,
   type RunState,
   type RunView,
+  type TakeoverView,
 } from '../wire/index.ts';
 export { type Address, addressText, parseAddress } from './address.ts';
 export type { Stats } from './answer.ts';
@@ -24,6 +25,7 @@ export {
   connect,
   type LogRange,
   type ReloadedPool,
+  type Restarted,
   type RunRequest,
   type StartedRun,
 } from './client.ts';

@@ -1,19 +1,31 @@
+import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
 
 /** So much waits at most for a log that nobody reads; what comes beyond it is dropped, never waited for. */
 const MAX_WAITING_BYTES = 1 << 20;
 
-/** JSON lines on standard error; on a terminal, lines for people. */
-export function createLog(level: string, name: string): Logger {
+/**
+ * JSON lines on standard error; on a terminal, lines for people.
+ * @param output the descriptor that decides which
+ */
+export function createLog(level: string, name: string, output: number): Logger {
   const options = { level, base: { pid: process.pid, name }, timestamp: pino.stdTimeFunctions.isoTime };
-  if (process.stderr.isTTY) {
+  if (isatty(output)) {
     return pino(
       options,
       pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }),
     );
   }
   return pino(options, pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES }));
+}
+
+/** Resolves when what was logged has been written; without an error also when nobody takes it, after a second. */
+export function flushed(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, 1_000).unref();
+    log.flush(() => resolve());
+  });
 }
 
 /** Ends the process when the log has been written, or after a second when nobody reads it. */

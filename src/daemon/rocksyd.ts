@@ -1,16 +1,15 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
-import { isUnderKeeper, KeeperError, runKeeper } from '../takeover/index.ts';
+import { isUnderKeeper, KeeperError, runKeeper, standardError } from '../takeover/index.ts';
 import { type Config, ConfigError, loadConfig } from './config/index.ts';
 import { createLog, exitAfterFlush } from './log.ts';
-import { Worker } from './worker.ts';
+import { listenersOf, Worker } from './worker.ts';
 
 const WAIT_FOR_PREDECESSOR_MS = 5_000;
 const READY_TIMEOUT_MS = 60_000;
 /** Beyond `stop_grace`: for zygotes, connections and the journal to end. */
 const STOP_MARGIN_MS = 30_000;
-const BACKLOG = 4_096;
 /** Much is made here and little lives: a larger nursery only holds more garbage (docs/benchmarks.md, scale: -50 MiB). */
 const WORKER_NURSERY = '--max-semi-space-size=2';
 
@@ -32,7 +31,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(`rocksyd ${version}`, '-V, --version')
     .helpOption('-h, --help')
     .allowExcessArguments(false)
-    .addHelpText('after', '\nSignals: SIGTERM, SIGINT stop. The reference is docs/configuration.md.');
+    .addHelpText(
+      'after',
+      '\nSignals: SIGTERM, SIGINT stop; SIGHUP, SIGUSR2 restart without losing a connection. The reference is docs/configuration.md.',
+    );
   command.parse(argv, { from: 'user' });
   const options = command.opts<Options>();
   const config = load(options.config);
@@ -54,23 +56,24 @@ function load(file: string): Config | null {
 }
 
 async function keep(config: Config, argv: readonly string[]): Promise<void> {
-  const log = createLog(config.log.level, 'keeper');
+  const log = createLog(config.log.level, 'keeper', 2);
   for (const warning of config.warnings) log.warn(warning);
   try {
     // Others may pass through to their pool's folder, and list nothing.
     makeFolder(path.join(config.state, 'pools'));
     process.exitCode = await runKeeper({
-      listeners: config.listen.map((listen) => ({ ...listen, backlog: BACKLOG })),
+      listeners: listenersOf(config),
       lockDir: config.state,
       waitMs: WAIT_FOR_PREDECESSOR_MS,
       entry: process.argv[1] ?? '',
+      execPath: nodeOf,
       execArgv: [WORKER_NURSERY, ...process.execArgv],
       args: [...argv],
       env: process.env,
       log: (level, message, fields) => log[level](fields, message),
       backoff: { firstMs: 100, maxMs: 10_000, resetAfterMs: 30_000 },
       readyTimeoutMs: READY_TIMEOUT_MS,
-      takeoverTimeoutMs: 60_000,
+      takeoverTimeoutMs: config.takeoverTimeoutMs,
       stopTimeoutMs: config.stopGraceMs + STOP_MARGIN_MS,
     });
   } catch (error) {
@@ -78,6 +81,15 @@ async function keep(config: Config, argv: readonly string[]): Promise<void> {
     process.stderr.write(`rocksyd: ${(error as Error).message}${hint}\n`);
     process.exitCode = 1;
   }
+}
+
+/** A release brings its own Node, and the one that the keeper runs under may be gone with the release it came from. */
+function nodeOf(entry: string): string {
+  const places = ['../node_modules/node/bin/node', '../../node/bin/node'];
+  const own = places
+    .map((place) => path.join(path.dirname(entry), place))
+    .find((file) => fs.existsSync(file));
+  return own ?? process.execPath;
 }
 
 /** One by one: mkdirSync's `recursive` says ENOENT of a file system that is read-only. */
@@ -93,7 +105,7 @@ function makeFolder(folder: string): void {
 }
 
 async function work(config: Config): Promise<void> {
-  const log = createLog(config.log.level, 'worker');
+  const log = createLog(config.log.level, 'worker', standardError());
   process.on('unhandledRejection', (error) => {
     log.fatal({ err: error }, 'a defect: a promise was rejected and nobody listened');
     exitAfterFlush(log, 1);

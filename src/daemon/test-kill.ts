@@ -7,8 +7,8 @@ const once = process.env.ROCKSY_TEST_KILL_ONCE;
  * For the fault tests: ends this process by SIGKILL when it comes to the step that ROCKSY_TEST_KILL names, once, which
  * the exclusive creation of the file ROCKSY_TEST_KILL_ONCE sees to.
  */
-export function step(name: string): void {
-  if (wanted !== `worker:${name}` || once === undefined) return;
+export function step(name: string, who: 'worker' | 'predecessor' | 'successor' = 'worker'): void {
+  if (wanted !== `${who}:${name}` || once === undefined) return;
   try {
     fs.closeSync(fs.openSync(once, 'wx'));
   } catch {

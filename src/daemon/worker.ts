@@ -1,10 +1,23 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { connectToKeeper, type KeeperChannel, type KeeperSignal, type Orphan } from '../takeover/index.ts';
+import {
+  connectToKeeper,
+  type Estate,
+  type HandOverTiming,
+  type Heir,
+  type KeeperChannel,
+  type KeeperSignal,
+  type ListenerOptions,
+  type Orphan,
+  TakeoverRefused,
+} from '../takeover/index.ts';
+import { RocksyError, type RunKey, type TakeoverView } from '../wire/index.ts';
 import type { Config } from './config/index.ts';
 import { Listeners } from './connections/index.ts';
+import { readState, type State, writeState } from './estate.ts';
 import { Journal } from './journal/index.ts';
-import { exitAfterFlush } from './log.ts';
+import { exitAfterFlush, flushed } from './log.ts';
 import { DiskFloor, freeBytes, GrowthWatch, LogTimes, Mask, type Watched } from './logs/index.ts';
 import { type Pool, Pools } from './pools/index.ts';
 import { answer, type Daemon } from './requests/index.ts';
@@ -16,10 +29,14 @@ import { step } from './test-kill.ts';
 const ZYGOTES_END_MS = 2_000;
 /** How long a start waits for zygotes of before to say hello; slower ones are still waited for, beside. */
 const ADOPT_MS = 5_000;
+/** How long short requests and commits may take to end before everything stands still; longer, and the takeover is off. */
+const QUIESCE_MS = 5_000;
+/** More than Node's own 511: a whole fleet may come back at once. */
+const BACKLOG = 4_096;
 const SECRET_NAME = /PASS|SECRET|TOKEN|KEY|CREDENTIAL/i;
 
 /** The worker: everything that rocksyd does but to stay. It dies with the keeper, which starts it again when it dies. */
-export class Worker {
+export class Worker implements Estate, Heir {
   readonly #config: Config;
   readonly #log: Logger;
   readonly #keeper: KeeperChannel;
@@ -29,10 +46,18 @@ export class Worker {
   readonly #listeners: Listeners;
   readonly #growth: GrowthWatch<Watched & { readonly run: Run }>;
   readonly #retention: RetentionSweep;
+  readonly #logTimes: LogTimes;
   #stopping: Promise<void> | null = null;
+  /** The takeover that is under way, by whoever's wish. */
+  #takeover: Promise<never> | null = null;
+  /** What the predecessor has handed over. */
+  #state: State | null = null;
+  /** How that went, once everybody is served. */
+  readonly #takenOver = Promise.withResolvers<TakeoverView | null>();
 
   static async start(config: Config, version: string, log: Logger): Promise<Worker> {
     const keeper = connectToKeeper();
+    await keeper.wantListeners(listenersOf(config));
     const journal = await Journal.open({
       dir: config.state,
       log: (level, message, fields) => log[level](fields ?? {}, message),
@@ -43,7 +68,9 @@ export class Worker {
       },
     });
     const worker = new Worker(config, version, log, keeper, journal);
-    await worker.#begin();
+    if (keeper.isSuccessor) await worker.#succeed();
+    else await worker.#begin();
+    keeper.bequeath(worker);
     return worker;
   }
 
@@ -61,6 +88,7 @@ export class Worker {
     });
     this.#pools = new Pools(config, log, sessionNumbers(journal), this.#runs);
     const logTimes = new LogTimes();
+    this.#logTimes = logTimes;
     this.#growth = this.#watchGrowth(logTimes);
     this.#retention = new RetentionSweep({
       policy: config.retention,
@@ -82,40 +110,167 @@ export class Worker {
       logTimes,
       startedMs: Date.now(),
       connectionCount: () => this.#listeners.connectionCount,
+      restart: (begun) => this.#restart(begun),
+      takenOver: this.#takenOver.promise,
       stop: () => this.#stop(),
     };
     this.#listeners = new Listeners({
       auth: config.auth,
       limits: config.limits,
       log,
-      answer: (request, connection) => answer(request, connection, daemon),
+      answer: (request, connection, task) => answer(request, connection, task, daemon),
     });
   }
 
+  /** Begins where nobody has served, or where whoever did is dead. */
   async #begin(): Promise<void> {
+    this.#takenOver.resolve(null);
     this.#runs.load(this.#pools);
-    this.#keeper.onOrphan((orphan) => this.#orphan(orphan));
-    this.#keeper.onSignal((signal) => this.#signal(signal));
-    const adopted = this.#pools.all.map((pool) => this.#adopt(pool));
+    this.#listenToKeeper();
+    const adopted = this.#pools.all.map((pool) => this.#adopt(pool, new Map()));
     await Promise.race([Promise.all(adopted), wait(ADOPT_MS, undefined, { ref: false })]);
     this.#runs.recoverHomeless();
     for (const pool of this.#pools.configured) pool.serve();
     this.#growth.start();
-    for (const listen of this.#config.listen) {
-      const fd = this.#keeper.listeners.get(listen.name);
-      if (fd === undefined)
-        throw new Error(`the keeper has no listener ${listen.name}: rocksyd has to be started anew`);
-      await this.#listeners.add(listen, fd);
-    }
+    await this.#accept();
     this.#keeper.ready();
     for (const listen of this.#config.listen) process.stdout.write(`listening on ${listen.name}\n`);
   }
 
+  /** Begins where a predecessor serves, and takes over what it has. */
+  async #succeed(): Promise<void> {
+    const succession = await this.#keeper.succeed(this);
+    if (this.#state === null) {
+      this.#listeners.forgetPassed();
+      await this.#begin();
+      return;
+    }
+    await this.#goOn(this.#state, succession.how === 'taken' ? succession.timing : null);
+  }
+
+  /** Everybody waits: first what clients notice. */
+  async #goOn(state: State, timing: HandOverTiming | null): Promise<void> {
+    const begunMs = performance.now();
+    this.#runs.load(this.#pools, state.runs);
+    this.#listeners.resumeTold();
+    const given = Map.groupBy(state.runs, ([key]) => this.#runs.get(key)?.identity.pool);
+    const adopted = this.#pools.all.map((pool) => {
+      if (state.draining.includes(pool.name)) pool.setDraining(true);
+      const runs = Map.groupBy(given.get(pool.name) ?? [], ([, phase]) => phase.generation);
+      return this.#adopt(pool, new Map([...runs].map(([number, all]) => [number, all.map(([key]) => key)])));
+    });
+    await this.#accept();
+    this.#keeper.ready();
+    const activating = this.#listeners.activate();
+    const serveMs = performance.now() - begunMs;
+    this.#listenToKeeper();
+    this.#growth.start();
+    await activating;
+    const activateMs = performance.now() - begunMs - serveMs;
+    const view = timing === null ? null : viewOfTakeover(timing, serveMs, activateMs);
+    this.#takenOver.resolve(view);
+    this.#log.info({ ...view }, 'took over');
+    // No pool waits for another one's zygotes.
+    for (const [i, pool] of this.#pools.all.entries()) {
+      void adopted[i]?.then(() => this.#pools.configured.includes(pool) && pool.serve());
+    }
+    this.#runs.recoverHomeless();
+  }
+
+  #listenToKeeper(): void {
+    this.#keeper.onOrphan((orphan) => this.#orphan(orphan));
+    this.#keeper.onSignal((signal) => this.#signal(signal));
+  }
+
+  async #accept(): Promise<void> {
+    for (const listen of this.#config.listen) {
+      const fd = this.#keeper.listeners.get(listen.name);
+      if (fd === undefined) throw new Error(`the keeper has no listener ${listen.name}`);
+      await this.#listeners.add(listen, fd);
+    }
+  }
+
   /** What became of a pool's runs is decided when all its zygotes of before have been heard, or have ended. */
-  async #adopt(pool: Pool): Promise<void> {
-    await pool.adopt();
+  async #adopt(pool: Pool, given: ReadonlyMap<number, readonly RunKey[]>): Promise<void> {
+    await pool.adopt(given);
     this.#runs.recover(pool);
   }
+
+  // ---- the predecessor in a takeover ---------------------------------------------------------------------------
+
+  async #restart(begun: () => void): Promise<never> {
+    // Whoever asked before us is told by himself how that ended.
+    while (this.#takeover !== null) await this.#takeover.catch(() => undefined);
+    begun();
+    this.#log.info('a takeover is asked for');
+    this.#takeover = this.#keeper.takeover();
+    try {
+      return await this.#takeover;
+    } catch (error) {
+      if (!(error instanceof TakeoverRefused)) throw error;
+      const { message, output } = error;
+      this.#log.error({ reason: message, output }, 'no takeover: this version serves on');
+      throw new RocksyError('takeover_refused', `Nothing has changed: ${message}`, { output });
+    } finally {
+      this.#takeover = null;
+    }
+  }
+
+  connections(): Iterable<readonly [number, Socket]> {
+    return this.#listeners.sockets();
+  }
+
+  /** What was taken on goes on to where it is in the journal, or in somebody else's hands; the rest stays untouched. */
+  async quiesce(signal: AbortSignal): Promise<void> {
+    if (this.#stopping !== null) throw new Error('the daemon stops');
+    this.#listeners.suspend();
+    for (const pool of this.#pools.all) pool.holdNews();
+    const until = performance.now() + QUIESCE_MS;
+    await Promise.all([this.#logTimes.writeAll(), flushed(this.#log)]);
+    while (!this.#listeners.isReadyToGo || this.#journal.pending > 0) {
+      signal.throwIfAborted();
+      if (performance.now() > until)
+        throw new Error(`a request has not been answered within ${QUIESCE_MS} ms`);
+      await nextTurn();
+    }
+  }
+
+  resume(): void {
+    for (const pool of this.#pools.all) pool.takeNews();
+    this.#listeners.resume();
+  }
+
+  state(): Uint8Array {
+    const { saved, pieces } = this.#listeners.save();
+    const draining = this.#pools.configured.filter((pool) => pool.isDraining).map((pool) => pool.name);
+    return writeState({ connections: saved, runs: this.#runs.begun(), draining }, pieces);
+  }
+
+  // ---- the successor in a takeover -----------------------------------------------------------------------------
+
+  connection(id: number, socket: Socket): void {
+    this.#listeners.pass(id, socket);
+  }
+
+  gone(): void {
+    // The socket's own end has been noticed.
+  }
+
+  rehearse(bytes: Buffer): void {
+    readState(bytes);
+  }
+
+  adopt(bytes: Buffer): void {
+    const { header, take } = readState(bytes);
+    this.#listeners.adopt(header.connections, take);
+    this.#state = header;
+  }
+
+  step(name: string): void {
+    step(name, this.#keeper.isSuccessor && this.#state === null ? 'successor' : 'predecessor');
+  }
+
+  // --------------------------------------------------------------------------------------------------------------
 
   #orphan({ id, pid, startTime, code, signal, cpuUserMs, cpuSystemMs, maxRssBytes }: Orphan): void {
     const usage = { cpuUserMs, cpuSystemMs, maxRssBytes };
@@ -129,7 +284,7 @@ export class Worker {
 
   #signal(signal: KeeperSignal): void {
     if (signal === 'SIGTERM' || signal === 'SIGINT') this.#stop();
-    else this.#log.warn({ signal }, 'Restart is not supported yet');
+    else void this.#restart(() => undefined).catch(() => undefined); // which has been logged
   }
 
   #stop(): void {
@@ -187,6 +342,27 @@ export class Worker {
   #logsInUse(): ReadonlySet<string> {
     return new Set([...this.#runs.live].map((run) => logFileName(run.identity)));
   }
+}
+
+/** What the keeper has to hold for this configuration. */
+export function listenersOf(config: Config): ListenerOptions[] {
+  return config.listen.map((listen) => ({ ...listen, backlog: BACKLOG }));
+}
+
+function viewOfTakeover(timing: HandOverTiming, serveMs: number, activateMs: number): TakeoverView {
+  const ms = (time: number): number => Math.round(time * 100) / 100;
+  const { quiesceMs, freezeMs, adoptMs } = timing;
+  return {
+    connections: timing.connections,
+    state_bytes: timing.stateBytes,
+    prepare_ms: ms(timing.prepareMs),
+    quiesce_ms: ms(quiesceMs),
+    freeze_ms: ms(freezeMs),
+    adopt_ms: ms(adoptMs),
+    serve_ms: ms(serveMs),
+    activate_ms: ms(activateMs),
+    stall_ms: ms(quiesceMs + freezeMs + adoptMs + serveMs),
+  };
 }
 
 /** Numbers of sessions with zygotes. A journal that can't be written must not keep us from hearing what they know. */

@@ -84,6 +84,15 @@ export function isUnderKeeper(): boolean {
 }
 
 /**
+ * The descriptor that is, or is to become, this process's standard error: what a successor has as 2 at first is a pipe to
+ * the keeper. To be asked before connectToKeeper(); whoever uses `process.stderr` in a successor holds on to the pipe.
+ */
+export function standardError(): number {
+  const text = process.env[MANIFEST_VARIABLE];
+  return (text === undefined ? undefined : (JSON.parse(text) as Manifest).successor?.stderr) ?? 2;
+}
+
+/**
  * Takes over what the keeper gave this process. Call it once, first of all, on the main thread. From then on the
  * process dies with its keeper, and takes SIGTERM, SIGINT, SIGHUP and SIGUSR2 from the channel only.
  */

@@ -2,7 +2,13 @@
 // Must not know: anything of Rocksy. It imports src/posix only.
 // This is the folder's only door.
 export { activate } from './activation.ts';
-export { connectToKeeper, isUnderKeeper, type KeeperChannel, TakeoverRefused } from './channel.ts';
+export {
+  connectToKeeper,
+  isUnderKeeper,
+  type KeeperChannel,
+  standardError,
+  TakeoverRefused,
+} from './channel.ts';
 export { Client, Clients, type Service } from './clients.ts';
 export type { HandOverTiming } from './dispatches.ts';
 export type { Estate, HandOverStep } from './hand-over.ts';

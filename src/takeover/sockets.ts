@@ -27,8 +27,8 @@ export function unsentBytes(socket: Socket): number {
 }
 
 /**
- * Bytes that Node has read of a paused socket and not given out. The caller has to keep them: 'data' tells of them while
- * this call lasts, and not again.
+ * Bytes that Node has read of a paused socket and not given out. The caller has to keep them, or whoever listens to
+ * 'data', which tells of them while this call lasts, and not again.
  */
 export function takeUnread(socket: Socket): Buffer[] {
   const pieces: Buffer[] = [];

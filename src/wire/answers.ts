@@ -63,6 +63,26 @@ export interface GenerationView {
   readonly rss_bytes: number | null;
 }
 
+/** How a takeover went, in milliseconds. `stall` is what a client had to wait that asked at the worst moment. */
+export interface TakeoverView {
+  readonly connections: number;
+  readonly state_bytes: number;
+  /** Passing the connections and rehearsing; everybody was served meanwhile. */
+  readonly prepare_ms: number;
+  /** Nothing new was begun, and what was short ended. */
+  readonly quiesce_ms: number;
+  /** The old process stood still and wrote down its state. */
+  readonly freeze_ms: number;
+  /** The new process adopted it. */
+  readonly adopt_ms: number;
+  /** The new process began to accept, and to serve who had asked meanwhile. */
+  readonly serve_ms: number;
+  /** From then on until every connection was served again. */
+  readonly activate_ms: number;
+  /** quiesce to serve, all in all. */
+  readonly stall_ms: number;
+}
+
 /** An answer as one line. */
 export function encodeAnswer(id: RequestId | undefined, fields: object): Buffer {
   return Buffer.from(`${JSON.stringify({ ...(id === undefined ? {} : { id }), ...fields })}\n`);
@@ -87,7 +107,7 @@ export const ORIGINAL = {
   notFound: { error_text: 'Hash not found' },
   stillRunning: { error_text: 'Still running' },
   notRunning: { error_text: 'Script already not running' },
-  restartNotSupported: { error_text: 'Restart is not supported yet' },
+  restarted: { error_text: 'Restarted successfully' },
   invalidJson: { error_text: 'Invalid JSON' },
 } as const;
 

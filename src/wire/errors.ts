@@ -12,6 +12,7 @@ export const ERROR_CODES = [
   'not_supported',
   'pool_unavailable',
   'bootstrap_failed',
+  'takeover_refused',
   'draining',
   'stopping',
   'queue_full',
@@ -34,7 +35,7 @@ export class RocksyError extends Error {
   override readonly name = 'RocksyError';
   readonly code: ErrorCode;
   readonly hint: string | undefined;
-  /** What the failed thing printed, for `bootstrap_failed`. */
+  /** What the failed thing printed, for `bootstrap_failed` and `takeover_refused`. */
   readonly output: string | undefined;
 
   constructor(

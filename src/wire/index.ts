@@ -13,6 +13,7 @@ export {
   type RunEventName,
   type RunState,
   type RunView,
+  type TakeoverView,
 } from './answers.ts';
 export { ERROR_CODES, type ErrorCode, RocksyError } from './errors.ts';
 export { type Framed, LineFramer } from './frame.ts';

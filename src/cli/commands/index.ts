@@ -12,6 +12,7 @@ import { logs } from './logs.ts';
 import { pools } from './pools.ts';
 import { ps } from './ps.ts';
 import { reload } from './reload.ts';
+import { restart } from './restart.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
 import { wait } from './wait.ts';
@@ -27,6 +28,7 @@ export const commands: readonly (() => Command)[] = [
   free,
   pools,
   reload,
+  restart,
   drain,
   doctor,
   completion,

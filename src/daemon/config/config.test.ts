@@ -96,6 +96,7 @@ test("the documentation's full example gives every setting its meaning", () => {
     ]),
     stopRuns: 'stop',
     stopGraceMs: 10_000,
+    takeoverTimeoutMs: 60_000,
     retention: {
       runsMaxAgeMs: 2_592_000_000,
       runsMaxCount: 1_000_000,
@@ -120,9 +121,19 @@ test("the documentation's full example gives every setting its meaning", () => {
 test('a file with one pool and nothing else gets every default of the documentation', () => {
   const example = load(fullExample, asRoot);
   const config = load('pools:\n  web: { runtime: php, bootstrap: ./bootstrap.php }');
-  const { stopRuns, stopGraceMs, retention, logMaxBytes, minFreeBytes, limits, log, state } = config;
+  const {
+    stopRuns,
+    stopGraceMs,
+    takeoverTimeoutMs,
+    retention,
+    logMaxBytes,
+    minFreeBytes,
+    limits,
+    log,
+    state,
+  } = config;
   assert.partialDeepStrictEqual(example, {
-    ...{ stopRuns, stopGraceMs, retention, logMaxBytes, minFreeBytes, limits, log, state },
+    ...{ stopRuns, stopGraceMs, takeoverTimeoutMs, retention, logMaxBytes, minFreeBytes, limits, log, state },
   });
   const socket = `${dir}/var/rocksyd.sock`;
   assert.deepEqual(config.listen, [{ name: `unix:${socket}`, kind: 'unix', path: socket, mode: 0o600 }]);

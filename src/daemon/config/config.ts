@@ -83,6 +83,8 @@ export interface Config {
   readonly pools: ReadonlyMap<string, PoolConfig>;
   readonly stopRuns: 'stop' | 'leave';
   readonly stopGraceMs: number;
+  /** For a new version to load, and again to take over; after that the old one serves on. */
+  readonly takeoverTimeoutMs: number;
   readonly retention: Retention;
   /** Of one run's log; 0 is no bound. */
   readonly logMaxBytes: number;

@@ -40,6 +40,9 @@ export function resolveConfig(
     pools,
     stopRuns: raw.stop_runs ?? 'stop',
     stopGraceMs: durationMs(raw.stop_grace ?? '10s', ['stop_grace'], findings, { max: longestTimerMs }),
+    takeoverTimeoutMs: durationMs(raw.takeover_timeout ?? '60s', ['takeover_timeout'], findings, {
+      max: longestTimerMs,
+    }),
     retention: resolveRetention(raw.retention ?? {}, findings),
     logMaxBytes: resolveLogMax(raw.log_max ?? '256MiB', findings),
     minFreeBytes: sizeBytes(raw.min_free ?? '256MiB', ['min_free'], findings),

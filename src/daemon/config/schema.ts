@@ -191,6 +191,7 @@ export const configSchema = Type.Object(
     }),
     stop_runs: Type.Optional(Type.Enum(['stop', 'leave'], { description: 'stop or leave' })),
     stop_grace: Type.Optional(duration),
+    takeover_timeout: Type.Optional(duration),
     retention: Type.Optional(retention),
     log_max: Type.Optional(
       Type.Union([size, unlimited], { description: 'a size such as 256MiB, or unlimited' }),

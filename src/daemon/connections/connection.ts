@@ -23,15 +23,69 @@ export interface Transport {
 }
 
 /** What answers the requests of a connection. */
-export type Answerer = (request: RawRequest, connection: Connection) => Promise<object | null>;
+export type Answerer = (request: RawRequest, connection: Connection, task: Task) => Promise<object | null>;
 
-/** A request that is answered in its turn, or what is to be said of a line that was none. */
-type Ordered = { readonly bytes: number } & ({ readonly request: RawRequest } | { readonly fields: object });
+/** A request while it is being answered, or for as long as it goes on. */
+export interface Task {
+  /** Where a former process got to with it; null: it begins here. */
+  readonly resumed: object | null;
+  /** From now on another process could go on with it from what `progress` (for JSON) says then. */
+  handOver(progress: () => object): void;
+}
+
+/** What another process needs to go on with a request. */
+export interface SavedTask {
+  readonly line: string;
+  readonly progress: object;
+  /** It has had its answer, and goes on (a subscription). */
+  readonly answered: boolean;
+}
+
+/** A connection without its bytes, which lie behind it: first the input, then the output. */
+export interface SavedConnection {
+  readonly role: Role | null;
+  readonly first: boolean;
+  /** Behind the input that is kept came a line that was too long. */
+  readonly tooLong: boolean;
+  readonly state: 'open' | 'ending' | 'ended';
+  readonly tasks: readonly SavedTask[];
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+}
+
+/** A line as it was taken: a request, or what is to be said of a line that was none. */
+type Taken = { readonly bytes: number } & (
+  | { readonly request: RawRequest }
+  | { readonly fields: object; readonly line: Buffer }
+);
+
+/** What a connection was restored from and has not gone on with yet. */
+interface Restored {
+  readonly saved: SavedConnection;
+  readonly output: Buffer;
+}
+
+class RunningTask implements Task {
+  readonly request: RawRequest;
+  readonly resumed: object | null;
+  progress: (() => object) | null = null;
+  answered = false;
+
+  constructor(request: RawRequest, resumed: object | null) {
+    this.request = request;
+    this.resumed = resumed;
+  }
+
+  handOver(progress: () => object): void {
+    this.progress = progress;
+  }
+}
 
 const HTTP = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PRI) \S+ HTTP\/\d/;
 
 /** Requests of one connection that are taken in one turn of the event loop: others are served in between. */
 const TURN_REQUESTS = 16;
+const LINE_END = Buffer.from('\n');
 const NO_LINES: readonly Buffer[] = [];
 /** Input is cut into lines in such pieces, so that a chunk of line ends does not become as many objects at once. */
 const PIECE_BYTES = 4_096;
@@ -62,14 +116,21 @@ export class Connection {
   #lines: readonly Buffer[] = NO_LINES;
   #nextLine = 0;
   #tooLong = false;
-  readonly #ordered: Ordered[] = [];
+  readonly #ordered: Taken[] = [];
   #orderedBusy = false;
+  /** What is being answered, and what goes on after its answer. */
+  readonly #tasks = new Set<RunningTask>();
+  readonly #goesOn = new Set<RunningTask>();
+  /** No line is taken for the time being. */
+  #suspended = false;
   #inProgress = 0;
   #inProgressBytes = 0;
   #takenThisTurn = 0;
   #out: Buffer[] = [];
   #outBytes = 0;
-  #writing = false;
+  /** The one write that is under way. */
+  #flight: Buffer | null = null;
+  #restored: Restored | null = null;
   #paused = false;
   #first = true;
   #state: State = 'open';
@@ -98,6 +159,126 @@ export class Connection {
     this.#closing ??= new AbortController();
     if (this.#state === 'closed') this.#closing.abort(clientGone());
     return this.#closing.signal;
+  }
+
+  /** Goes on where a former process was. Nothing is said or done before `resume`. */
+  static restore(
+    saved: SavedConnection,
+    input: Buffer,
+    output: Buffer,
+    options: Omit<ConstructorParameters<typeof Connection>[0], 'role'>,
+  ): Connection {
+    const connection = new Connection({ ...options, role: saved.role });
+    connection.#restored = { saved, output };
+    connection.#suspended = true;
+    connection.#first = saved.first;
+    connection.#tooLong = saved.tooLong;
+    if (input.length > 0) connection.#input.push(input);
+    connection.#inputBytes = input.length;
+    return connection;
+  }
+
+  /** Takes no more lines until `resume`; what was taken goes on. */
+  suspend(): void {
+    this.#suspended = true;
+  }
+
+  resume(): void {
+    if (!this.#suspended) return;
+    this.#suspended = false;
+    const restored = this.#restored;
+    this.#restored = null;
+    if (restored !== null) this.#goOn(restored);
+    if (!this.#orderedBusy) void this.#inTurn();
+    this.#work();
+    this.#finish();
+  }
+
+  #goOn({ saved, output }: Restored): void {
+    this.#send(output);
+    if (saved.state === 'ended') {
+      // Our side may not have been shut yet when everything stood still.
+      this.#state = 'ended';
+      this.#transport.end();
+    }
+    if (saved.state === 'ending') this.end();
+    if (saved.state !== 'open') return;
+    for (const { line, progress, answered } of saved.tasks) {
+      const bytes = line.length;
+      const request = parseLine(Buffer.from(line));
+      if (!answered) {
+        this.#inProgress++;
+        this.#inProgressBytes += bytes;
+      }
+      const task = new RunningTask(request, progress);
+      task.answered = answered;
+      if (request.id === undefined && !answered) {
+        this.#orderedBusy = true;
+        void this.#respond({ request, bytes }, task).then(() => this.#inTurn());
+      } else void this.#respond({ request, bytes }, task);
+    }
+  }
+
+  /** Whether everything that is in progress could go on in another process as it is now. */
+  get isReadyToGo(): boolean {
+    for (const { progress } of this.#tasks) if (progress === null) return false;
+    return true;
+  }
+
+  /** It was restored, and is told of things as they happen: not to go on with it is to miss them. */
+  get isTold(): boolean {
+    return this.#restored?.saved.tasks.some(({ answered }) => answered) ?? false;
+  }
+
+  /** Whether it has sent a whole line. */
+  get hasSpoken(): boolean {
+    return !this.#first;
+  }
+
+  /** Nothing is under way, and there is no more to know of it than its role and whether it has spoken. */
+  get isIdle(): boolean {
+    return (
+      this.#state === 'open' &&
+      this.#tasks.size === 0 &&
+      this.#outBytes === 0 &&
+      !this.#hasInput &&
+      this.#framer.rest.length === 0 &&
+      this.#restored === null
+    );
+  }
+
+  /** All there is to go on with in another process. @param unsent of the write in flight, bytes that have not left */
+  save(unsent: number): { readonly saved: SavedConnection; readonly pieces: readonly Buffer[] } {
+    const input = this.#unread();
+    const flight = this.#flight;
+    const output = [...(flight === null ? [] : [flight.subarray(flight.length - unsent)]), ...this.#out];
+    const restored = this.#restored;
+    if (restored !== null) output.unshift(restored.output);
+    const saved: SavedConnection = {
+      role: this.role,
+      first: this.#first,
+      tooLong: this.#tooLong,
+      state: restored?.saved.state ?? this.#savedState,
+      tasks: restored?.saved.tasks ?? [...this.#tasks].map(savedTask),
+      inputBytes: totalLength(input),
+      outputBytes: totalLength(output),
+    };
+    return { saved, pieces: [...input, ...output] };
+  }
+
+  /** The end of the client's side is read again by whoever reads next. */
+  get #savedState(): SavedConnection['state'] {
+    return this.#isListening ? 'open' : this.#state === 'ending' ? 'ending' : 'ended';
+  }
+
+  /** What the client has sent and nobody has begun to answer, as it was sent. */
+  #unread(): Buffer[] {
+    if (!this.#isListening) return [];
+    const waiting = this.#ordered.map((taken) =>
+      'request' in taken ? Buffer.from(lineOf(taken.request)) : taken.line,
+    );
+    const lines = [...waiting, ...this.#lines.slice(this.#nextLine)];
+    return [...lines.flatMap((line) => [line, LINE_END]), this.#framer.rest, ...this.#input];
   }
 
   /** The client's bytes. */
@@ -182,7 +363,7 @@ export class Connection {
 
   /** Takes what requests may be taken now. */
   #work(): void {
-    while (this.#isListening && !this.#isCrowded && this.#takenThisTurn < TURN_REQUESTS) {
+    while (this.#isListening && !this.#suspended && !this.#isCrowded && this.#takenThisTurn < TURN_REQUESTS) {
       const line = this.#line();
       if (line === null) break;
       if (this.#takenThisTurn++ === 0) setImmediate(() => this.#nextTurn());
@@ -270,28 +451,53 @@ export class Connection {
 
   async #inTurn(): Promise<void> {
     this.#orderedBusy = true;
-    for (let next = this.#ordered.shift(); next !== undefined; next = this.#ordered.shift()) {
+    while (this.#ordered.length > 0) {
       while (this.#isUnread) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-      await this.#respond(next);
+      // Suspended meanwhile, it stays where it is: not begun.
+      if (this.#suspended) break;
+      const next = this.#ordered.shift();
+      if (next !== undefined) await this.#respond(next);
     }
     this.#orderedBusy = false;
   }
 
-  async #respond(taken: Ordered): Promise<void> {
+  async #respond(taken: Taken, resumed?: RunningTask): Promise<void> {
+    const isNews = resumed?.answered !== true;
+    const fields = 'request' in taken ? await this.#attend(taken.request, resumed) : taken.fields;
+    if (isNews) {
+      this.#inProgress--;
+      this.#inProgressBytes -= taken.bytes;
+    }
     const id = 'request' in taken ? taken.request.id : undefined;
-    const fields = 'request' in taken ? await this.#answer(taken.request, this) : taken.fields;
-    this.#inProgress--;
-    this.#inProgressBytes -= taken.bytes;
-    if (fields !== null) this.#send(encodeAnswer(id, fields));
+    if (fields !== null && isNews) this.#send(encodeAnswer(id, fields));
     this.#work();
     this.#finish();
+  }
+
+  async #attend(request: RawRequest, resumed?: RunningTask): Promise<object | null> {
+    const task = resumed ?? new RunningTask(request, null);
+    this.#tasks.add(task);
+    const fields = await this.#answer(request, this, task);
+    task.answered = true;
+    if (!this.#goesOn.has(task)) this.#tasks.delete(task);
+    return fields;
+  }
+
+  /** A request that goes on after its answer, until the function that is returned is called. */
+  goesOn(task: Task): () => void {
+    const running = task as RunningTask;
+    this.#goesOn.add(running);
+    return () => {
+      this.#goesOn.delete(running);
+      if (running.answered) this.#tasks.delete(running);
+    };
   }
 
   #send(bytes: Buffer): void {
     if (this.#state === 'closed' || this.#state === 'ended' || bytes.length === 0) return;
     this.#out.push(bytes);
     this.#outBytes += bytes.length;
-    if (!this.#writing) this.#flush();
+    if (this.#flight === null) this.#flush();
   }
 
   #flush(): void {
@@ -299,10 +505,10 @@ export class Connection {
     if (first === undefined) return;
     const bytes = this.#out.length === 1 ? first : Buffer.concat(this.#out);
     this.#out = [];
-    this.#writing = true;
+    this.#flight = bytes;
     this.#transport.write(bytes, () => {
       if (this.#state === 'closed') return;
-      this.#writing = false;
+      this.#flight = null;
       this.#outBytes -= bytes.length;
       this.#flush();
       this.#wake();
@@ -330,20 +536,33 @@ export class Connection {
   #finish(): void {
     if (this.#state !== 'ending' && this.#state !== 'input-ended') return;
     const owed = this.#state === 'input-ended' && (this.#inProgress > 0 || this.#hasInput);
-    if (owed || this.#writing || this.#outBytes > 0) return;
+    if (owed || this.#flight !== null || this.#outBytes > 0) return;
     this.#state = 'ended';
     this.#transport.end();
   }
 }
 
-function read(line: Buffer): Ordered {
+/** The request as a line again; what was left out means nothing. */
+function lineOf({ name, text }: RawRequest): string {
+  return `${name} ${text}`;
+}
+
+function savedTask({ request, progress, answered }: RunningTask): SavedTask {
+  return { line: lineOf(request), progress: progress?.() ?? {}, answered };
+}
+
+function totalLength(pieces: readonly Buffer[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+function read(line: Buffer): Taken {
   const bytes = line.length;
   try {
     return { request: parseLine(line), bytes };
   } catch (error) {
     if (!(error instanceof RocksyError)) throw error;
     const fields = error.code === 'invalid_json' ? ORIGINAL.invalidJson : errorFields(error);
-    return { fields, bytes };
+    return { fields, bytes, line: Buffer.from(line) };
   }
 }
 

@@ -1,9 +1,11 @@
 import net from 'node:net';
 import type { Logger } from 'pino';
 import { getDescriptorLimit, getPeerCredentials } from '../../posix/index.ts';
+import { activate } from '../../takeover/index.ts';
 import { encodeAnswer, errorFields, RocksyError } from '../../wire/index.ts';
 import type { Auth, Limits, Listen, Role } from '../config/index.ts';
-import { type Answerer, Connection, type Transport } from './connection.ts';
+import { type Answerer, Connection, type SavedConnection, type Transport } from './connection.ts';
+import { type Client, type SavedConnections, saveConnections } from './hand-over.ts';
 
 export interface ListenersOptions {
   readonly auth: Auth;
@@ -27,13 +29,25 @@ const LINGERING_REFUSED = 16;
 /** Connections over a Unix socket that admins may have when all others are taken. */
 const RESERVED_FOR_ADMINS = 16;
 
+const NOTHING = Buffer.alloc(0);
+const IDLE: Omit<SavedConnection, 'role' | 'first'> = {
+  tooLong: false,
+  state: 'open',
+  tasks: [],
+  inputBytes: 0,
+  outputBytes: 0,
+};
+
 /** The daemon's listeners. The keeper has bound their sockets and keeps them; we accept on them. */
 export class Listeners {
   readonly #options: ListenersOptions;
   readonly #servers: net.Server[] = [];
-  readonly #connections = new Map<Connection, net.Socket>();
+  readonly #clients = new Map<number, Client>();
+  /** Sockets of a predecessor's connections, of which nothing is known yet. */
+  readonly #passed = new Map<number, net.Socket>();
   readonly #capacity: number;
   #accepted = 0;
+  #suspended = false;
   #refused = 0;
 
   constructor(options: ListenersOptions) {
@@ -50,7 +64,7 @@ export class Listeners {
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#clients.size;
   }
 
   /** Accepts on a listening socket that the keeper holds. */
@@ -72,32 +86,121 @@ export class Listeners {
 
   #accept(listen: Listen, socket: net.Socket): void {
     const { limits, log } = this.#options;
-    const name = `${listen.name}#${++this.#accepted}`;
+    const id = ++this.#accepted;
+    const name = nameOf(listen.name, id);
     const role = this.#roleOf(listen, socket);
     const transport = new SocketTransport(socket);
     socket.on('error', (cause) => log.debug({ connection: name, err: cause }, 'connection error'));
-    if (this.#connections.size >= this.#capacity + reservedFor(listen, role)) {
+    if (this.#clients.size >= this.#capacity + reservedFor(listen, role)) {
       this.#refuse(socket, transport);
       return;
     }
-    const connection = new Connection({
-      name,
-      role,
-      limits,
-      transport,
-      answer: this.#options.answer,
-    });
-    this.#connections.set(connection, socket);
+    const { answer } = this.#options;
+    const connection = new Connection({ name, role, limits, transport, answer });
+    if (this.#suspended) connection.suspend();
+    this.#serve({ id, listener: listen.name, connection, socket });
+  }
+
+  #serve(client: Client): void {
+    const { id, connection, socket } = client;
+    this.#clients.set(id, client);
     socket.on('data', (chunk) => connection.feed(chunk));
     socket.on('end', () => connection.inputEnded());
     socket.on('close', () => {
-      this.#connections.delete(connection);
+      this.#clients.delete(id);
       connection.lost();
     });
   }
 
+  /** For a takeover: the connections by their numbers. */
+  *sockets(): Iterable<[id: number, socket: net.Socket]> {
+    for (const { id, socket } of this.#clients.values()) yield [id, socket];
+  }
+
+  /** No more requests are taken until `resume`, also of newcomers. */
+  suspend(): void {
+    this.#suspended = true;
+    for (const { connection } of this.#clients.values()) connection.suspend();
+  }
+
+  resume(): void {
+    this.#suspended = false;
+    for (const { connection } of this.#clients.values()) connection.resume();
+  }
+
+  /** Whether everything that clients have asked for could be gone on with in another process as it is now. */
+  get isReadyToGo(): boolean {
+    for (const { connection } of this.#clients.values()) if (!connection.isReadyToGo) return false;
+    return true;
+  }
+
+  save(): ReturnType<typeof saveConnections> {
+    return saveConnections(this.#clients.values());
+  }
+
+  /** A predecessor's connection, which it still serves. */
+  pass(id: number, socket: net.Socket): void {
+    this.#passed.set(id, socket);
+    socket.on('close', () => this.#passed.delete(id));
+    socket.on('error', (cause) =>
+      this.#options.log.debug({ connection: id, err: cause }, 'connection error'),
+    );
+  }
+
+  /**
+   * Takes over what a predecessor has saved; nothing is read or written before `activate`.
+   * Throws where a connection was not passed.
+   * @param take the bytes behind the state, one piece after the other
+   */
+  adopt({ idle, busy }: SavedConnections, take: (length: number) => Buffer): void {
+    for (const { listener, role, hasSpoken, ids } of idle) {
+      const saved = { ...IDLE, role, first: !hasSpoken };
+      for (const id of ids) this.#adoptOne(id, listener, saved, NOTHING, NOTHING);
+    }
+    for (const saved of busy) {
+      const { id, listener } = saved;
+      this.#adoptOne(id, listener, saved, take(saved.inputBytes), take(saved.outputBytes));
+    }
+    // They ended while they were passed.
+    for (const socket of this.#passed.values()) socket.destroy();
+  }
+
+  #adoptOne(id: number, listener: string, saved: SavedConnection, input: Buffer, output: Buffer): void {
+    const socket = this.#passed.get(id);
+    if (socket === undefined) throw new Error(`connection ${id} was not passed by the predecessor`);
+    this.#passed.delete(id);
+    this.#accepted = Math.max(this.#accepted, id);
+    const { limits, answer } = this.#options;
+    const transport = new SocketTransport(socket);
+    const name = nameOf(listener, id);
+    const connection = Connection.restore(saved, input, output, { name, limits, transport, answer });
+    this.#serve({ id, listener, connection, socket });
+  }
+
+  /** The predecessor died before it had handed over: its connections are lost. */
+  forgetPassed(): void {
+    for (const socket of this.#passed.values()) socket.destroy();
+  }
+
+  /** Goes on with the connections that are told of events, before anything can happen that they want to hear. */
+  resumeTold(): void {
+    for (const { id, connection, socket } of this.#clients.values()) {
+      if (connection.isTold) this.#activate(id, socket);
+    }
+  }
+
+  /** Begins to serve the connections that were taken over, those first whose clients wait. */
+  async activate(): Promise<void> {
+    await activate(new Map(this.sockets()), (id, socket) => this.#activate(id, socket));
+  }
+
+  #activate(id: number, socket: net.Socket): void {
+    socket.resume();
+    this.#clients.get(id)?.connection.resume();
+  }
+
   #refuse(socket: net.Socket, transport: Transport): void {
-    const message = `There are ${this.#connections.size} connections already`;
+    const message = `There are ${this.#clients.size} connections already`;
     const error = new RocksyError('too_many_connections', message);
     socket.write(encodeAnswer(undefined, { ...errorFields(error), error_text: message }));
     if (this.#refused >= LINGERING_REFUSED) {
@@ -125,12 +228,16 @@ export class Listeners {
 
   /** Ends all connections after what is owed to them, the slow ones after a while. */
   async close(): Promise<void> {
-    const sockets = [...this.#connections.values()];
-    for (const connection of this.#connections.keys()) connection.end();
+    const clients = [...this.#clients.values()];
+    for (const { connection } of clients) connection.end();
     await Promise.all(
-      sockets.map((socket) => socket.closed || new Promise((resolve) => socket.once('close', resolve))),
+      clients.map(({ socket }) => socket.closed || new Promise((resolve) => socket.once('close', resolve))),
     );
   }
+}
+
+function nameOf(listener: string, id: number): string {
+  return `${listener}#${id}`;
 }
 
 function reservedFor(listen: Listen, role: Role | null): number {

@@ -159,6 +159,17 @@ export class Generation {
     for (const event of held) this.#options.listener.onRun(this, event);
   }
 
+  /** Keeps the zygote's news back until `takeIn`: a successor will hear them, or we will. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** Of the runs that were given to it, those of which the session that was just begun tells nothing. */
+  get untold(): RunKey[] {
+    const told = new Set<string>((this.#held ?? []).map((event) => event.key));
+    return [...this.runs].filter((key) => !told.has(key));
+  }
+
   /**
    * Connects to a zygote of before, for as long as it takes. Resolves when there is a session (the news in it are held
    * until `takeIn`), or when the zygote is gone, or has been left.
@@ -300,8 +311,7 @@ export class Generation {
   }
 
   #resume(): void {
-    const told = new Set<string>((this.#held ?? []).map((event) => event.key));
-    const missing = [...this.runs].filter((key) => !told.has(key));
+    const missing = this.untold;
     this.takeIn();
     this.#options.listener.onResumed(this, missing);
   }

@@ -135,13 +135,17 @@ export class Pool {
   /**
    * Takes up the zygotes that a former daemon left. Resolves when each has told its runs' news, or is gone; one that is
    * silent is waited for, however long.
+   * @param given runs that a predecessor has given to generations, by their numbers: they are asked about them, and until
+   * they have answered are held to have them
    */
-  async adopt(): Promise<void> {
-    const adopted = this.folder.withSocket().map((files) => this.#adoptOne(files));
+  async adopt(given: ReadonlyMap<number, readonly RunKey[]> = new Map()): Promise<void> {
+    const adopted = this.folder
+      .withSocket()
+      .map((files) => this.#adoptOne(files, given.get(files.number) ?? []));
     await Promise.all(adopted);
   }
 
-  async #adoptOne(files: GenerationFiles): Promise<void> {
+  async #adoptOne(files: GenerationFiles, given: readonly RunKey[]): Promise<void> {
     const note = this.folder.readNote(files);
     if (note === null || !note.proved) {
       // It was being started: it has begun no run, and has passed no inspection.
@@ -152,12 +156,26 @@ export class Pool {
     const generation = this.#newGeneration('adopting', files, note.startedMs);
     generation.process = note.process;
     this.#generations.push(generation);
+    for (const key of given) {
+      generation.runs.add(key);
+      this.#active.add(key);
+    }
     await generation.adopt();
     if (generation.client === null) return;
     this.#log.info({ generation: files.number, pid: note.process.pid }, 'found a zygote of before');
     this.#drainOlder();
+    const { untold } = generation;
     generation.takeIn();
-    this.dispatch();
+    this.#unvouched(generation, untold);
+  }
+
+  /** Keeps all news of runs back, for a successor; `takeNews` lets them come. */
+  holdNews(): void {
+    for (const generation of this.#generations) generation.hold();
+  }
+
+  takeNews(): void {
+    for (const generation of this.#generations) generation.takeIn();
   }
 
   /** Of several that serve the newest goes on. */
@@ -449,6 +467,10 @@ export class Pool {
     return [...this.#generations, ...(this.#booting === null ? [] : [this.#booting.generation])].flatMap(
       (generation) => generation.process?.pid ?? [],
     );
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
   }
 
   setDraining(on: boolean): void {

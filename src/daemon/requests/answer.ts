@@ -7,7 +7,7 @@ import {
   RocksyError,
 } from '../../wire/index.ts';
 import { parseRequest } from '../../wire/requests/index.ts';
-import { authorize, type Connection } from '../connections/index.ts';
+import { authorize, type Connection, type Task } from '../connections/index.ts';
 import type { Asker, Daemon } from './context.ts';
 import { bye, drain, hello, pools, reload, restart, stats, stop } from './daemon.ts';
 import { subscribe, unsubscribe } from './events.ts';
@@ -21,7 +21,7 @@ type Handler<N extends RequestName> = (
   request: Extract<Request, { name: N }>,
   daemon: Daemon,
   asker: Asker,
-) => object | Promise<object>;
+) => object | null | Promise<object | null>;
 
 const HANDLERS: { readonly [N in RequestName]: Handler<N> } = {
   bye,
@@ -50,14 +50,16 @@ const HANDLERS: { readonly [N in RequestName]: Handler<N> } = {
 export async function answer(
   raw: RawRequest,
   connection: Connection,
+  task: Task,
   daemon: Daemon,
 ): Promise<object | null> {
   try {
     const request = parseRequest(raw);
     authorize(connection.role, request.name);
     const handler = HANDLERS[request.name] as Handler<RequestName>;
-    const fields = await handler(request, daemon, { connection, id: raw.id, bytes: raw.text.length });
-    return isOriginal(raw) ? originalAnswer(request.name, fields) : fields;
+    const asker = { connection, task, id: raw.id, bytes: raw.text.length };
+    const fields = await handler(request, daemon, asker);
+    return fields !== null && isOriginal(raw) ? originalAnswer(request.name, fields) : fields;
   } catch (error) {
     return errorAnswer(raw, known(error, raw, daemon));
   }

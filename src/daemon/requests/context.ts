@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import type { RequestId } from '../../wire/index.ts';
+import type { RequestId, TakeoverView } from '../../wire/index.ts';
 import type { Config } from '../config/index.ts';
-import type { Connection } from '../connections/index.ts';
+import type { Connection, Task } from '../connections/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { DiskFloor, LogTimes, Mask } from '../logs/index.ts';
 import type { Pools } from '../pools/index.ts';
@@ -21,6 +21,14 @@ export interface Daemon {
   readonly logTimes: LogTimes;
   readonly startedMs: number;
   readonly connectionCount: () => number;
+  /**
+   * Replaces this process by one with the code and the configuration as they are now. Rejects when that is refused; when
+   * it is not, nobody is left here to be told, and `takenOver` says so in the other process.
+   * @param begun called when this very takeover begins, after others that are under way
+   */
+  readonly restart: (begun: () => void) => Promise<never>;
+  /** How this process came by its connections, once it serves them all; null: there was no living predecessor. */
+  readonly takenOver: Promise<TakeoverView | null>;
   /** Begins to stop the daemon, as SIGTERM does. */
   readonly stop: () => void;
 }
@@ -29,6 +37,7 @@ export interface Daemon {
 export interface Asker {
   readonly connection: Connection;
   readonly id: RequestId | undefined;
+  readonly task: Task;
   /** Length of the request. */
   readonly bytes: number;
 }

@@ -20,7 +20,13 @@ export function pools(_request: RequestNamed<'pools'>, daemon: Daemon): object {
 }
 
 /** Starts the next generation of one pool or of all, and answers when it serves. */
-export async function reload(request: RequestNamed<'reload'>, daemon: Daemon): Promise<object> {
+export async function reload(
+  request: RequestNamed<'reload'>,
+  daemon: Daemon,
+  { task }: Asker,
+): Promise<object> {
+  // A process that goes on with this begins anew: of a generation that was being started nothing is left.
+  task.handOver(() => ({}));
   const chosen = request.pool === undefined ? daemon.pools.configured : [daemon.pools.choose(request.pool)];
   const reloaded = await Promise.all(
     chosen.map(async (pool) => ({ name: pool.name, generation: await pool.reload() })),
@@ -60,8 +66,33 @@ export function stats(_request: RequestNamed<'stats'>, daemon: Daemon): object {
   };
 }
 
-export function restart(): never {
-  throw new RocksyError('not_supported', 'Restart is not supported yet');
+/** What a `restart` is at: it waits for others, or its own takeover is under way. */
+interface Restarting {
+  readonly begun: boolean;
+}
+
+/**
+ * Replaces the daemon's code and configuration and answers when the new process serves; or says why it could not, and
+ * nothing has changed. Who asks while a takeover is under way may have changed the code since it began, and gets another.
+ */
+export async function restart(
+  request: RequestNamed<'restart'>,
+  daemon: Daemon,
+  { task }: Asker,
+): Promise<object> {
+  const progress: { begun: boolean } = { begun: (task.resumed as Restarting | null)?.begun ?? false };
+  task.handOver(() => progress);
+  if (!progress.begun) {
+    await daemon.restart(() => {
+      progress.begun = true;
+    });
+  }
+  const takeover = await daemon.takenOver;
+  if (request.reload !== true) return { ok: true, takeover };
+  const reloaded = await Promise.all(
+    daemon.pools.configured.map(async (pool) => ({ name: pool.name, generation: await pool.reload() })),
+  );
+  return { ok: true, takeover, pools: reloaded };
 }
 
 export function stop(_request: RequestNamed<'stop'>, daemon: Daemon): object {

@@ -43,10 +43,12 @@ export function begin({ connection, id }: Asker, what: string, stop: () => void)
 }
 
 export function subscribe(request: RequestNamed<'subscribe'>, daemon: Daemon, asker: Asker): object {
-  const { connection, id } = asker;
+  const { connection, id, task } = asker;
   let remove = (): void => undefined;
   begin(asker, 'subscribe', () => remove());
-  remove = daemon.runs.subscriptions.add({
+  task.handOver(() => ({}));
+  const over = connection.goesOn(task);
+  const unsubscribe = daemon.runs.subscriptions.add({
     events: new Set(request.events ?? ALL),
     pool: request.pool ?? null,
     key: (request.key as RunKey | undefined) ?? null,
@@ -57,6 +59,10 @@ export function subscribe(request: RequestNamed<'subscribe'>, daemon: Daemon, as
       if (id !== undefined) connection.push(id, { event, ...about, ...masked });
     },
   });
+  remove = () => {
+    unsubscribe();
+    over();
+  };
   return { ok: true };
 }
 

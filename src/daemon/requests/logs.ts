@@ -23,7 +23,7 @@ export async function logs(request: LogsRequest, daemon: Daemon, asker: Asker): 
   if (pool === undefined)
     throw new RocksyError('not_found', `The pool ${run.identity.pool} and its logs are gone`);
   const log = logOf(run, pool);
-  const from = await startOf(request, log, daemon);
+  const from = (asker.task.resumed as Start | null) ?? (await startOf(request, log, daemon));
   try {
     return request.follow === true
       ? await follow(request.key, log, from, daemon, asker)
@@ -72,6 +72,9 @@ async function follow(key: RunKey, log: LogFile, from: Start, daemon: Daemon, as
   const { connection, id } = asker;
   using follower = new LogFollower(log, { ...from, mask: daemon.mask });
   const over = begin(asker, 'logs with follow', () => follower.close());
+  // What has been read and waits for the client to read is read again by whoever goes on.
+  let sent: Start = from;
+  asker.task.handOver(() => sent);
   const stopped = new AbortController();
   try {
     void daemon.runs.ended(key, AbortSignal.any([connection.closed, stopped.signal])).then(
@@ -81,6 +84,7 @@ async function follow(key: RunKey, log: LogFile, from: Start, daemon: Daemon, as
     for (let chunk = await follower.next(); chunk !== 'end'; chunk = await follower.next()) {
       const fields = { event: 'data', ...shown(chunk), next_offset: chunk.next };
       if (id !== undefined) await connection.pushInTurn(id, fields);
+      sent = { offset: chunk.next, start: 'exact' };
     }
     const run = daemon.runs.get(key);
     const ended = run?.phase.state === 'ended';

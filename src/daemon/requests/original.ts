@@ -15,6 +15,8 @@ export function originalAnswer(name: RequestName, fields: object): object | null
       return ORIGINAL.ok;
     case 'check':
       return 'retcode' in fields ? { retcode: fields.retcode } : ORIGINAL.stillRunning;
+    case 'restart':
+      return ORIGINAL.restarted;
     default:
       // `stop` and `bye` are answered by the end of the connection.
       return null;
@@ -40,8 +42,6 @@ export function originalError(raw: RawRequest, error: RocksyError): object | nul
       return ORIGINAL.notRunning;
     case 'unknown_request':
       return originalUnknown(raw.name, raw.text);
-    case 'not_supported':
-      return raw.name === 'restart' ? ORIGINAL.restartNotSupported : null;
     default:
       return null;
   }

@@ -9,6 +9,13 @@ type RunRequest = RequestNamed<'run'>;
 
 /** Starts a run, once: answers when it has begun, when it waits in a queue, or at once when the key is known. */
 export async function run(request: RunRequest, daemon: Daemon, asker: Asker): Promise<object> {
+  const { task } = asker;
+  const began = (): void => task.handOver(() => ({}));
+  if (task.resumed !== null) {
+    // A former process has accepted it, and has not said so yet.
+    began();
+    return { ok: true, known: false, run: show(await daemon.runs.hasBegun(request.key), daemon.mask) };
+  }
   const live = daemon.runs.liveRun(request.key);
   if (live !== undefined) return { ok: true, known: true, run: show(live, daemon.mask) };
   const pool = daemon.pools.choose(request.pool);
@@ -21,7 +28,7 @@ export async function run(request: RunRequest, daemon: Daemon, asker: Asker): Pr
     spec: specOf(request, pool),
     queuedMs: Date.now(),
   };
-  const started = await daemon.runs.start(identity, pool, asker.bytes);
+  const started = await daemon.runs.start(identity, pool, asker.bytes, began);
   return { ok: true, known: started.known, run: show(started.run, daemon.mask) };
 }
 

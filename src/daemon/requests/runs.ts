@@ -46,8 +46,10 @@ export function list(request: RequestNamed<'list'>, daemon: Daemon): object {
 
 export async function wait(request: RequestNamed<'wait'>, daemon: Daemon, asker: Asker): Promise<object> {
   found(daemon, request.key);
+  const until = waitsUntil(request, asker);
+  asker.task.handOver(() => ({ untilMs: until }));
   const limit =
-    request.timeout_ms === undefined ? [] : [AbortSignal.timeout(Math.min(request.timeout_ms, 2 ** 31 - 1))];
+    until === null ? [] : [AbortSignal.timeout(Math.max(0, Math.min(until - Date.now(), 2 ** 31 - 1)))];
   try {
     const run = await daemon.runs.ended(request.key, AbortSignal.any([asker.connection.closed, ...limit]));
     return { ok: true, run: show(run, daemon.mask) };
@@ -58,6 +60,12 @@ export async function wait(request: RequestNamed<'wait'>, daemon: Daemon, asker:
       `The run ${request.key} has not ended within ${request.timeout_ms} ms`,
     );
   }
+}
+
+/** In milliseconds of the epoch. */
+function waitsUntil(request: RequestNamed<'wait'>, { task }: Asker): number | null {
+  if (task.resumed !== null) return (task.resumed as { readonly untilMs: number | null }).untilMs;
+  return request.timeout_ms === undefined ? null : Date.now() + request.timeout_ms;
 }
 
 export async function signal(request: RequestNamed<'signal'>, daemon: Daemon): Promise<object> {

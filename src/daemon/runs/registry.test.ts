@@ -50,7 +50,7 @@ function world() {
 
 test('a run can be cancelled as soon as its row can be read, before the word of its commit has come', async () => {
   const { runs, pool, commit } = world();
-  const started = runs.start(IDENTITY, pool, 0);
+  const started = runs.start(IDENTITY, pool, 0, () => undefined);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(runs.get(KEY)?.phase.state, 'queued');
   const cancelled = runs.cancel(KEY, 0, 'cancel');

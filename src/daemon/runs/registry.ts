@@ -12,6 +12,7 @@ import {
   change,
   type Exit,
   NO_REPORT,
+  type Phase,
   type Report,
   type Run,
   type RunChange,
@@ -33,6 +34,9 @@ interface Failure {
   readonly error: string;
   readonly again?: boolean;
 }
+
+/** A run that has begun, and how it stands. */
+export type BegunRun = readonly [key: RunKey, phase: Exclude<Phase, { state: 'queued' | 'ended' }>];
 
 export interface RunsOptions {
   readonly journal: Journal;
@@ -79,12 +83,26 @@ export class Runs implements PoolListener {
     this.orphans = new Orphans(options.acknowledgeOrphan);
   }
 
-  /** Loads the runs that had not ended; their fate is known after the pools have adopted what they found. */
-  load(pools: Pools): void {
+  /**
+   * Loads the runs that had not ended; their fate is known after the pools have adopted what they found.
+   * @param begun how those stood that had begun, where a predecessor has told it
+   */
+  load(pools: Pools, begun: readonly BegunRun[] = []): void {
     this.#pools = pools;
-    for (const run of this.#journal.unfinished()) {
-      this.#live.set(run.identity.key, { identity: run.identity, phase: { state: 'queued' } });
+    const phases = new Map(begun);
+    for (const { identity } of this.#journal.unfinished()) {
+      const phase = phases.get(identity.key) ?? { state: 'queued' };
+      this.#live.set(identity.key, { identity, phase });
     }
+  }
+
+  /** The runs that have begun and not ended: what the journal does not know of them. */
+  begun(): BegunRun[] {
+    const begun: BegunRun[] = [];
+    for (const [key, { phase }] of this.#live) {
+      if (phase.state === 'starting' || phase.state === 'running') begun.push([key, phase]);
+    }
+    return begun;
   }
 
   /** Decides about every run of a pool that no zygote vouches for, now that all of them have been heard. */
@@ -122,14 +140,27 @@ export class Runs implements PoolListener {
   /**
    * Accepts a run: from when this resolves it is in the journal and will run exactly once, whatever dies.
    * A known key starts nothing. Throws `freed`, what the pool's `admit` throws, and the journal's errors.
+   * @param accepted called when it is in the journal; what is left is to wait until it has begun, as `hasBegun` does
    */
-  async start(identity: RunIdentity, pool: Pool, bytes: number): Promise<{ known: boolean; run: Run }> {
+  async start(
+    identity: RunIdentity,
+    pool: Pool,
+    bytes: number,
+    accepted: () => void,
+  ): Promise<{ known: boolean; run: Run }> {
     const { key } = identity;
     // Of two requests with one key at the same time the second waits for the first one's commit, and is told of it.
     await (this.#accepting.get(key) ?? this.#freeing.get(key))?.catch(() => undefined);
-    const known = this.get(key);
-    if (known !== undefined) return { known: true, run: known };
-    pool.admit();
+    const live = this.#live.get(key);
+    if (live !== undefined) return { known: true, run: live };
+    try {
+      pool.admit();
+    } catch (error) {
+      // A key that is known is answered also where nothing new is admitted.
+      const known = this.get(key);
+      if (known !== undefined) return { known: true, run: known };
+      throw error;
+    }
     const run: Run = { identity, phase: { state: 'queued' } };
     const accepting = this.#journal.accept(run);
     this.#accepting.set(key, accepting);
@@ -150,8 +181,15 @@ export class Runs implements PoolListener {
     this.#live.set(key, run);
     this.subscriptions.emit('queued', run);
     pool.enqueue({ key, file: identity.file, spec: identity.spec, bytes });
-    if (this.#live.get(key)?.phase.state === 'starting') await this.#changed(key);
-    return { known: false, run: this.get(key) ?? run };
+    accepted();
+    return { known: false, run: await this.hasBegun(key) };
+  }
+
+  /** The run as soon as it does not just begin. Throws `not_found`. */
+  async hasBegun(key: RunKey): Promise<Run> {
+    const run = this.get(key);
+    if (run === undefined) throw new RocksyError('not_found', `There is no run ${key}`);
+    return run.phase.state === 'starting' ? this.#changed(key) : run;
   }
 
   /** Keeps a key taken while its files and its row are removed, so that nobody's new run loses its own. */

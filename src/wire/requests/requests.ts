@@ -76,7 +76,7 @@ const FIELDS = {
   reload: { pool: Type.Optional(Name) },
   drain: { pool: Name, on: Type.Optional(Type.Boolean()) },
   stats: {},
-  restart: {},
+  restart: { reload: Type.Optional(Type.Boolean()) },
   stop: {},
   bye: {},
 } as const satisfies Record<string, Record<string, TSchema>>;
