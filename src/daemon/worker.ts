@@ -227,12 +227,13 @@ export class Worker implements Estate, Heir {
     for (const pool of this.#pools.all) pool.holdNews();
     const until = performance.now() + QUIESCE_MS;
     await Promise.all([this.#logTimes.writeAll(), flushed(this.#log)]);
-    while (!this.#listeners.isReadyToGo || this.#journal.pending > 0) {
+    do {
       signal.throwIfAborted();
       if (performance.now() > until)
         throw new Error(`a request has not been answered within ${QUIESCE_MS} ms`);
+      // A whole turn: what has been answered just now has put its answer down after it.
       await nextTurn();
-    }
+    } while (!this.#listeners.isReadyToGo || this.#journal.pending > 0);
   }
 
   resume(): void {

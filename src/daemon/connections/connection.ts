@@ -463,24 +463,22 @@ export class Connection {
 
   async #respond(taken: Taken, resumed?: RunningTask): Promise<void> {
     const isNews = resumed?.answered !== true;
-    const fields = 'request' in taken ? await this.#attend(taken.request, resumed) : taken.fields;
+    const task = 'request' in taken ? (resumed ?? new RunningTask(taken.request, null)) : null;
+    if (task !== null) this.#tasks.add(task);
+    const fields = 'request' in taken && task !== null ? await this.#answer(taken.request, this, task) : null;
     if (isNews) {
       this.#inProgress--;
       this.#inProgressBytes -= taken.bytes;
+      if ('fields' in taken) this.#send(encodeAnswer(undefined, taken.fields));
+      else if (fields !== null) this.#send(encodeAnswer(taken.request.id, fields));
     }
-    const id = 'request' in taken ? taken.request.id : undefined;
-    if (fields !== null && isNews) this.#send(encodeAnswer(id, fields));
+    // Not before its answer has been put down: until then it is in progress, and everything may stand still now.
+    if (task !== null) {
+      task.answered = true;
+      if (!this.#goesOn.has(task)) this.#tasks.delete(task);
+    }
     this.#work();
     this.#finish();
-  }
-
-  async #attend(request: RawRequest, resumed?: RunningTask): Promise<object | null> {
-    const task = resumed ?? new RunningTask(request, null);
-    this.#tasks.add(task);
-    const fields = await this.#answer(request, this, task);
-    task.answered = true;
-    if (!this.#goesOn.has(task)) this.#tasks.delete(task);
-    return fields;
   }
 
   /** A request that goes on after its answer, until the function that is returned is called. */
