@@ -34,8 +34,8 @@ php_is_complete() {
     foreach (["pcntl", "posix", "FFI", "mbstring", "pdo_sqlite", "Zend OPcache"] as $extension) {
       extension_loaded($extension) || exit(1);
     }
-    foreach (["Config", "Console", "DependencyInjection", "EventDispatcher", "HttpFoundation", "HttpKernel", "Routing"] as $component) {
-      is_file("/usr/share/php/Symfony/Component/$component/autoload.php") || exit(1);
+    foreach (["Component/Console", "Component/PropertyAccess", "Component/PropertyInfo", "Component/Serializer", "Component/Validator", "Component/Yaml", "Bundle/FrameworkBundle", "Bundle/TwigBundle"] as $package) {
+      is_file("/usr/share/php/Symfony/$package/autoload.php") || exit(1);
     }
   ' 2>/dev/null
 }
@@ -47,9 +47,9 @@ install_php() {
   quietly as_root apt-get update -q
   quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
     php-cli php-mbstring php-sqlite3 \
-    php-symfony-config php-symfony-console php-symfony-dependency-injection php-symfony-event-dispatcher \
-    php-symfony-http-foundation php-symfony-http-kernel php-symfony-routing
-  php_is_complete || fail 'PHP was installed, but an extension or a Symfony component is still missing (see php_is_complete in scripts/setup.sh)'
+    php-symfony-framework-bundle php-symfony-twig-bundle php-symfony-console php-symfony-property-access \
+    php-symfony-property-info php-symfony-serializer php-symfony-validator php-symfony-yaml
+  php_is_complete || fail 'PHP was installed, but an extension or a Symfony package is still missing (see php_is_complete in scripts/setup.sh)'
 }
 
 # By content, not by age: git and copying change times. npm keeps what it installed in node_modules/.package-lock.json;

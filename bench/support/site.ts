@@ -15,8 +15,9 @@ export const OPCACHE = ['-d', 'opcache.enable_cli=1', '-d', 'opcache.validate_ti
 
 /**
  * Where everything that is measured writes to: below TMPDIR, else below /var/tmp, which is on a disk where /tmp may be
- * memory. Nothing in it is removed before the end, because ext4 does not use the inodes of deleted files for minutes:
- * each new file then looks at all of them (recently_deleted() in fs/ext4/ialloc.c), at 10 times its normal price.
+ * memory. Nothing in it is removed before the end, because ext4 without a journal does not use the inodes of deleted
+ * files for minutes: each new file then looks at all of them (find_inode_bit() in fs/ext4/ialloc.c), at 10 to 40 times
+ * its normal price.
  */
 export class Site implements AsyncDisposable {
   readonly folder = mkdtempSync(path.join(process.env.TMPDIR ?? '/var/tmp', 'rocksy-bench-'));

@@ -2,11 +2,11 @@
 
 declare(strict_types=1);
 
-// What a pool loads once and every run inherits: Symfony, this application's classes, its container with the
-// services built. Nothing here may open a connection or a file for good: children would share it.
+// What a pool loads once and every run inherits: Symfony, this application's classes, its container.
+// Nothing here may open a connection or a file for good: children would share it.
 
-foreach (['Config', 'Console', 'DependencyInjection', 'EventDispatcher', 'HttpFoundation', 'HttpKernel', 'Routing'] as $component) {
-    require_once "/usr/share/php/Symfony/Component/$component/autoload.php";
+foreach (['Component/Serializer', 'Component/PropertyAccess', 'Component/PropertyInfo', 'Component/Validator', 'Component/Yaml', 'Component/Console', 'Bundle/FrameworkBundle', 'Bundle/TwigBundle'] as $package) {
+    require_once "/usr/share/php/Symfony/$package/autoload.php";
 }
 
 spl_autoload_register(static function (string $class): void {
@@ -18,4 +18,4 @@ spl_autoload_register(static function (string $class): void {
     }
 });
 
-Shop\App::boot(__DIR__, getenv('SHOP_CACHE') ?: null);
+Shop\App::boot();

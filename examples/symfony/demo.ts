@@ -21,6 +21,7 @@ process.once('SIGINT', () => void daemon.stop().finally(() => process.exit(130))
 try {
   let client = await connectTo(site.socket);
   say(`rocksyd ${(await client.request('hello')).version} is up, pid ${daemon.pid}.`);
+  await untilPoolServes(client);
 
   step('A job by fork: import a customer file into SQLite');
   const database = join(site.data, 'customers.sqlite');
@@ -57,6 +58,19 @@ try {
   say(`\nrocksyd has stopped (exit code ${code}).`);
 }
 sayWhatNext(site);
+
+/** A run that is asked for while the bootstrap fails again and again would wait in the queue, and we with it. */
+async function untilPoolServes(client: LineClient): Promise<void> {
+  for (;;) {
+    const { pools } = await client.request('pools');
+    const { state, problem } = (pools as Fields[]).find(({ name }) => name === 'web') ?? {};
+    if (state === 'serving') return;
+    if (state === 'unavailable') {
+      throw new Error(`The pool web does not start: ${problem}. See the logs in ${site.bootLogs}`);
+    }
+    await sleep(50);
+  }
+}
 
 async function start(
   client: LineClient,

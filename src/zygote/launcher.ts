@@ -80,6 +80,12 @@ const BIN = '/usr/bin';
 const ENVIRONMENT_FD = 4;
 
 /**
+ * The daemon may be protected from the OOM killer (a negative score, which children inherit); zygotes and runs are to be
+ * like everybody else. To raise it again is allowed to anybody: proc_pid_oom_score_adj(5). Shell builtins only.
+ */
+const NORMAL_OOM_SCORE = `{ read -r score </proc/self/oom_score_adj && [ "$score" -ge 0 ] || echo 0 >/proc/self/oom_score_adj; } 2>/dev/null`;
+
+/**
  * The command that becomes the zygote: limits and priority first, while we may still raise them, then the account, and
  * only then, as the pool's user, the pool's environment: a PATH or LD_PRELOAD of a pool must not be in force for
  * programs that root runs. It comes through a descriptor, since arguments are there for everybody to see. Each of these
@@ -93,7 +99,7 @@ export function commandLine(options: LaunchOptions): string[] {
     ...(options.account === null ? [] : becoming(options.account, options.group)),
     '/bin/sh',
     '-c',
-    `. /proc/self/fd/${ENVIRONMENT_FD} && exec "$@" ${ENVIRONMENT_FD}<&-`,
+    `${NORMAL_OOM_SCORE}; . /proc/self/fd/${ENVIRONMENT_FD} && exec "$@" ${ENVIRONMENT_FD}<&-`,
     'rocksy-zygote',
     ...PROGRAMS[options.runtime](options.interpreter, options.args),
   ];

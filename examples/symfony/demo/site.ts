@@ -6,6 +6,8 @@ import { join } from 'node:path';
 export interface Site {
   readonly config: string;
   readonly socket: string;
+  /** What each start of the pool `web` has printed. */
+  readonly bootLogs: string;
   /** A folder that the pool's user may write to. */
   readonly data: string;
   /** Cache of the cold runs, which run as whoever started the demo: nobody else may write there. */
@@ -32,7 +34,8 @@ export function prepareSite(example: string): Site {
   }
   const config = join(home, 'rocksyd.yaml');
   writeFileSync(config, configText(cache, user));
-  return { config, socket: join(home, 'rocksyd.sock'), data, coldCache, note };
+  const bootLogs = join(home, 'state/pools/web');
+  return { config, socket: join(home, 'rocksyd.sock'), bootLogs, data, coldCache, note };
 }
 
 function configText(cache: string, user: string | undefined): string {

@@ -4,12 +4,11 @@ declare(strict_types=1);
 
 namespace Rocksy\Zygote;
 
-/** One accepted connection: lines in, lines out. It is a session's once it has said hello. */
+/** One accepted connection: lines in, lines out. */
 final class Connection
 {
     private const MOST_WAITING_BYTES = 64 << 20;
 
-    public int $session = 0;
     /** The other side has gone, or keeps to no limit. */
     public bool $closed = false;
     public string $out = '';

@@ -142,13 +142,14 @@ final class Engine
         if (!self::$shutdownListFound) {
             return;
         }
-        // nNumOfElements of the list is the word (the second one, behind nNumUsed) that counts along (zend_types.h).
+        // Words that count along are nNumUsed, next to it nNumOfElements, and further on nNextFreeElement (zend_types.h).
         $counting = range(0, 13);
         for ($count = 1; $count <= 3; $count++) {
             $counting = array_values(array_filter($counting, static fn (int $i): bool => self::$php->basic_globals[$i] === $count));
             register_shutdown_function($nothing);
         }
-        self::$countInShutdownList = count($counting) === 2 ? $counting[1] : null;
+        $neighbours = count($counting) >= 2 && $counting[1] === $counting[0] + 1;
+        self::$countInShutdownList = $neighbours ? $counting[1] : null;
     }
 
     /** A probe child exits with a number that is nowhere else, and looks where it lies. */

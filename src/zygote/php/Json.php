@@ -12,6 +12,16 @@ final class Json
         return json_encode($value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE | JSON_PARTIAL_OUTPUT_ON_ERROR);
     }
 
+    /**
+     * An event that answers a request, with its id if it had one.
+     *
+     * @param array<string, mixed> $fields
+     */
+    public static function answer(string $event, mixed $id, array $fields): string
+    {
+        return self::encode(['event' => $event] + ($id === null ? [] : ['id' => $id]) + $fields);
+    }
+
     /** Integers beyond 64 bits become floats, as everywhere in PHP; objects become arrays. */
     public static function decode(string $line): mixed
     {

@@ -4,36 +4,26 @@ declare(strict_types=1);
 
 namespace Rocksy\Zygote;
 
-/** The serving zygote: one loop over its sockets, its children's reports and their deaths. */
+/** The serving zygote: one loop over its sessions, its children's reports and their deaths. */
 final class Zygote
 {
     private const LISTENER = 3;
     private const MOST_REPLACEMENTS = 3;
     /** So many starts in a turn, then claims, deaths and deadlines have their turn. */
     private const STARTS_PER_TURN = 8;
-    /** After a parked child died unasked or fork failed, the next one is tried so much later. */
-    private const REFILL_PAUSE_MS = 1_000;
 
     private readonly int $signals;
     private readonly int $reports;
     private readonly int $pid;
     private readonly Strays $strays;
-
-    /** @var array<int, Connection> by descriptor */
-    private array $connections = [];
-    private ?Connection $current = null;
-    private int $session = 0;
-    private ?\FFI\CData $pollSet = null;
-    private bool $pollSetValid = false;
+    private readonly Poller $poller;
+    private readonly Sessions $sessions;
+    private readonly Parking $parking;
 
     /** @var array<string, Run> by key; a numeric key is an int here, as PHP has it */
     private array $runs = [];
     /** @var array<int, Run|Parked|Probe> every process that this one has forked and not reaped */
     private array $children = [];
-    /** @var array<int, Parked> those that wait for a run, the oldest first */
-    private array $parked = [];
-    /** Nothing is parked before the probe: the daemon looks at our descriptors first, and refuses what it does not know. */
-    private bool $inService = false;
     /** @var array<int, int> by pid: when something is to be done about it, in ms */
     private array $deadlines = [];
     /** @var list<Run> whose main process is reaped */
@@ -42,7 +32,6 @@ final class Zygote
     private int $forks = 0;
     private int $running = 0;
     private int $startsThisTurn = 0;
-    private int $refillAt = 0;
     private bool $draining = false;
 
     /** Holds on to everything here, so that a child that unwinds its frames has no page of it to copy for freeing it. */
@@ -69,7 +58,11 @@ final class Zygote
         Posix::setNonBlocking(self::LISTENER);
         $this->pid = posix_getpid();
         $this->strays = Strays::open();
+        $this->poller = new Poller([$this->signals, $this->reports, self::LISTENER]);
+        $this->sessions = new Sessions(self::LISTENER, $this);
+        $this->parking = new Parking($config->prefork);
         Child::inherit($config, $writer, $memoryLimit, $logCopies);
+        Heap::fillHoles();
     }
 
     public function serve(): never
@@ -78,203 +71,70 @@ final class Zygote
         while (!$this->draining || $this->runs !== [] || $this->children !== []) {
             $this->turn();
         }
-        foreach ($this->connections as $connection) {
-            $connection->flush();
-        }
+        $this->sessions->flush();
         exit(0); // PHP's own way: shutdown functions and destructors of the bootstrap have their one turn here
     }
 
     private function turn(): void
     {
         $this->startsThisTurn = 0;
-        $ready = $this->poll();
-        if ($ready[1] !== 0) {
+        [[$signals, $reports, $listener], $connections] = $this->poller->wait($this->sessions->connections(), $this->patience());
+        if ($reports !== 0) {
             $this->readReports();
         }
-        if ($ready[0] !== 0) {
+        if ($signals !== 0) {
             $this->readSignals();
         }
-        if ($ready[2] !== 0) {
-            $this->accept();
+        if ($listener !== 0) {
+            $this->sessions->accept();
         }
-        foreach ($this->connections as $fd => $connection) {
-            if (!isset($this->connections[$fd])) {
-                continue; // dropped by another one's hello
-            }
-            if (($ready[$fd + 3] ?? 0) !== 0) {
-                $connection->receive();
-            }
-            $this->handleLines($connection);
-        }
+        $this->sessions->receive($connections);
         $this->act();
         $this->refill();
-        foreach ($this->connections as $connection) {
-            $connection->flush();
-            if ($connection->closed && !$connection->hasLine()) {
-                $this->drop($connection);
-            }
-        }
-    }
-
-    // ---- waiting -----------------------------------------------------------------------------------------------
-
-    /**
-     * What happened: 0 signals, 1 reports, 2 the listener, 3 + descriptor a connection.
-     *
-     * @return array<int, int>
-     */
-    private function poll(): array
-    {
-        if (!$this->pollSetValid) {
-            $this->buildPollSet();
-        }
-        $set = $this->pollSet;
-        $index = 3;
-        foreach ($this->connections as $connection) {
-            $set[$index++]->events = Posix::POLLIN | ($connection->out === '' ? 0 : Posix::POLLOUT);
-        }
-        $ready = [0, 0, 0];
-        if (Posix::$c->poll($set, $index, $this->patience()) <= 0) {
-            return $ready;
-        }
-        for ($i = 0; $i < 3; $i++) {
-            $ready[$i] = $set[$i]->revents;
-        }
-        $index = 3;
-        foreach ($this->connections as $fd => $connection) {
-            $ready[$fd + 3] = $set[$index++]->revents & ~Posix::POLLOUT;
-        }
-        return $ready;
-    }
-
-    private function buildPollSet(): void
-    {
-        $this->pollSet = Posix::$c->new('struct pollfd[' . (3 + count($this->connections)) . ']');
-        $index = 0;
-        foreach ([$this->signals, $this->reports, self::LISTENER, ...array_keys($this->connections)] as $fd) {
-            $this->pollSet[$index]->fd = $fd;
-            $this->pollSet[$index++]->events = Posix::POLLIN;
-        }
-        $this->pollSetValid = true;
+        $this->sessions->flush();
     }
 
     /** How long poll(2) may sleep, in ms; -1 is for ever. */
     private function patience(): int
     {
-        foreach ($this->connections as $connection) {
-            if ($connection->hasLine()) {
-                return 0;
-            }
+        if ($this->sessions->haveLines()) {
+            return 0;
         }
         $now = self::now();
-        $next = $this->deadlines === [] ? PHP_INT_MAX : min($this->deadlines);
-        if ($this->wantsParked()) {
-            $next = min($next, $this->refillAt);
-        }
+        $next = min(PHP_INT_MAX, $this->parking->refillAt(), ...$this->deadlines);
         foreach ($this->ending as $run) {
             $next = min($next, $run->endedAt + Strays::PATIENCE_MS);
         }
         return $next === PHP_INT_MAX ? -1 : max(0, min($next - $now, 86_400_000));
     }
 
-    // ---- sessions ----------------------------------------------------------------------------------------------
+    // ---- what sessions ask -------------------------------------------------------------------------------------
 
-    private function accept(): void
+    /** Whether another request is to be handled in this turn. */
+    public function takesMore(): bool
     {
-        while (($fd = Posix::$c->accept4(self::LISTENER, null, null, Posix::O_NONBLOCK | Posix::O_CLOEXEC)) >= 0) {
-            $this->connections[$fd] = new Connection($fd);
-            $this->pollSetValid = false;
-        }
+        return $this->startsThisTurn < self::STARTS_PER_TURN;
     }
 
-    private function drop(Connection $connection): void
+    /** To a new session: every run that is known, then who we are. */
+    public function introduce(mixed $id, int $session): void
     {
-        if (!isset($this->connections[$connection->fd])) {
-            return;
-        }
-        $connection->flush();
-        Posix::$c->close($connection->fd);
-        unset($this->connections[$connection->fd]);
-        $this->pollSetValid = false;
-        if ($this->current === $connection) {
-            $this->current = null;
-        }
-    }
-
-    private function handleLines(Connection $connection): void
-    {
-        while (
-            isset($this->connections[$connection->fd])
-            && $this->startsThisTurn < self::STARTS_PER_TURN
-            && ($line = $connection->nextLine()) !== null
-        ) {
-            $this->handle($connection, $line);
-        }
-    }
-
-    private function handle(Connection $connection, string $line): void
-    {
-        $request = Json::decode($line);
-        if (!is_array($request) || !is_string($request['op'] ?? null)) {
-            $this->protest($connection, null, 'a request is one JSON object a line, with "op"');
-        } elseif ($request['op'] === 'hello') {
-            $this->hello($connection, $request);
-        } elseif ($connection !== $this->current) {
-            $this->protest($connection, $request['id'] ?? null, 'the first request of a connection is hello');
-            $this->drop($connection);
-        } else {
-            $this->request($connection, $request, $line);
-        }
-    }
-
-    /** @param array<string, mixed> $request */
-    private function hello(Connection $connection, array $request): void
-    {
-        $id = $request['id'] ?? null;
-        $session = $request['session'] ?? null;
-        $problem = match (true) {
-            ($request['version'] ?? 1) !== 1 => 'this zygote speaks version 1 of the contract',
-            !is_int($session) => '"session" must be an integer',
-            $session <= $this->session => "session $session is not higher than the current one, $this->session",
-            default => null,
-        };
-        if ($problem !== null) {
-            $this->protest($connection, $id, $problem);
-            $this->drop($connection);
-            return;
-        }
-        // Whatever the older session has sent is carried out before the new one is told what there is: a run that
-        // it is not told of was never started, and never will be.
-        $older = $this->current;
-        if ($older !== null && $older !== $connection) {
-            do {
-                while (($line = $older->nextLine()) !== null) {
-                    $this->handle($older, $line);
-                }
-            } while ($older->receive());
-            while (($line = $older->nextLine()) !== null) {
-                $this->handle($older, $line);
-            }
-            $this->drop($older);
-        }
-        $this->session = $connection->session = $session;
-        $this->current = $connection;
         foreach ($this->runs as $run) {
-            $connection->say($run->event);
+            $this->sessions->tell($run->event);
         }
-        $connection->say(Json::encode(self::answer('hello', $id) + [
+        $this->sessions->tell(Json::answer('hello', $id, [
             'version' => 1,
             'session' => $session,
             'pid' => $this->pid,
             'generation' => $this->config->generation,
             'descriptors' => $this->descriptors(),
-            'parked' => count($this->parked),
+            'parked' => $this->parking->count(),
             'draining' => $this->draining,
         ]));
     }
 
     /** @param array<string, mixed> $request */
-    private function request(Connection $connection, array $request, string $line): void
+    public function request(array $request, string $line): void
     {
         $id = $request['id'] ?? null;
         switch ($request['op']) {
@@ -286,19 +146,19 @@ final class Zygote
                 break;
             case 'signal':
                 $ok = $this->signal($this->runOf($request), $request['signal'] ?? null);
-                $connection->say(Json::encode(self::answer('signalled', $id) + ['key' => $request['key'] ?? null, 'ok' => $ok]));
+                $this->sessions->tell(Json::answer('signalled', $id, ['key' => $request['key'] ?? null, 'ok' => $ok]));
                 break;
             case 'cancel':
                 $ok = $this->cancel($this->runOf($request), $request);
-                $connection->say(Json::encode(self::answer('signalled', $id) + ['key' => $request['key'] ?? null, 'ok' => $ok]));
+                $this->sessions->tell(Json::answer('signalled', $id, ['key' => $request['key'] ?? null, 'ok' => $ok]));
                 break;
             case 'probe':
                 $this->probe($id);
                 break;
             case 'stats':
-                $connection->say(Json::encode(self::answer('stats', $id) + [
+                $this->sessions->tell(Json::answer('stats', $id, [
                     'running' => $this->running,
-                    'parked' => count($this->parked),
+                    'parked' => $this->parking->count(),
                     'forks' => $this->forks,
                     'extra' => self::extra(),
                 ]));
@@ -307,24 +167,8 @@ final class Zygote
                 $this->drain();
                 break;
             default:
-                $this->protest($connection, $id, "unknown op \"{$request['op']}\"");
+                $this->sessions->tell(Json::answer('error', $id, ['message' => "unknown op \"{$request['op']}\""]));
         }
-    }
-
-    private function protest(Connection $connection, mixed $id, string $message): void
-    {
-        $connection->say(Json::encode(self::answer('error', $id) + ['message' => $message]));
-    }
-
-    /** @return array<string, mixed> */
-    private static function answer(string $event, mixed $id): array
-    {
-        return ['event' => $event] + ($id === null ? [] : ['id' => $id]);
-    }
-
-    private function tell(string $event): void
-    {
-        $this->current?->say($event);
     }
 
     /** @return list<int> */
@@ -336,11 +180,8 @@ final class Zygote
     /** @return list<int> what no child may keep */
     private function ownDescriptors(): array
     {
-        $fds = [self::LISTENER, $this->signals, $this->reports, $this->strays->descriptor(), ...array_keys($this->connections)];
-        foreach ($this->parked as $child) {
-            $fds[] = $child->socket;
-        }
-        return $fds;
+        return [self::LISTENER, $this->signals, $this->reports, $this->strays->descriptor(),
+            ...array_keys($this->sessions->connections()), ...$this->parking->descriptors()];
     }
 
     // ---- runs --------------------------------------------------------------------------------------------------
@@ -370,13 +211,13 @@ final class Zygote
 
     private function refuse(mixed $key, string $code, string $message): void
     {
-        $this->tell(Json::encode(['event' => 'refused', 'key' => $key, 'code' => $code, 'message' => $message]));
+        $this->sessions->tell(Json::encode(['event' => 'refused', 'key' => $key, 'code' => $code, 'message' => $message]));
     }
 
     /** Gives the run to the oldest parked child, else to a new one. */
     private function give(Run $run): bool
     {
-        $pid = $this->giveParked($run) ?? $this->fork($run);
+        $pid = $this->parking->give($run) ?? $this->fork($run);
         if ($pid < 0) {
             return false;
         }
@@ -387,24 +228,8 @@ final class Zygote
         $this->children[$pid] = $run;
         $run->forked($pid);
         $this->deadlines[$pid] = $run->deadline();
-        $this->tell($run->event);
+        $this->sessions->tell($run->event);
         return true;
-    }
-
-    private function giveParked(Run $run): ?int
-    {
-        if (strlen($run->line) > Posix::BUFFER_BYTES) {
-            return null; // more than the child reads at once; a forked one has it in memory
-        }
-        foreach ($this->parked as $pid => $child) {
-            unset($this->parked[$pid]);
-            $sent = Posix::$c->send($child->socket, $run->line, strlen($run->line), Posix::MSG_DONTWAIT | Posix::MSG_NOSIGNAL);
-            Posix::$c->close($child->socket);
-            if ($sent === strlen($run->line)) {
-                return $pid;
-            }
-        }
-        return null;
     }
 
     private function acknowledge(mixed $key): void
@@ -443,7 +268,7 @@ final class Zygote
         $probe = new Probe($id);
         $pid = $this->fork($probe);
         if ($pid < 0) {
-            $this->tell($probe->answer(false, 'fork: ' . posix_strerror(pcntl_get_last_error())));
+            $this->sessions->tell($probe->answer(false, 'fork: ' . posix_strerror(pcntl_get_last_error())));
             return;
         }
         $this->children[$pid] = $probe;
@@ -453,23 +278,15 @@ final class Zygote
     private function drain(): void
     {
         $this->draining = true;
-        foreach ($this->parked as $child) {
-            Posix::$c->close($child->socket);
-        }
-        $this->parked = [];
+        $this->parking->close();
     }
 
     // ---- processes ---------------------------------------------------------------------------------------------
 
-    private function wantsParked(): bool
-    {
-        return $this->inService && !$this->draining && count($this->parked) < $this->config->prefork;
-    }
-
     /** One child a turn: requests that have come in the meantime go first. */
     private function refill(): void
     {
-        if (!$this->wantsParked() || self::now() < $this->refillAt) {
+        if ($this->parking->refillAt() > self::now()) {
             return;
         }
         [$ours, $theirs] = Posix::messagePair();
@@ -478,10 +295,11 @@ final class Zygote
         Posix::$c->close($theirs);
         if ($pid < 0) {
             Posix::$c->close($ours);
-            $this->refillAt = self::now() + self::REFILL_PAUSE_MS;
+            $this->parking->pause(self::now());
             return;
         }
-        $this->children[$pid] = $this->parked[$pid] = $child;
+        $this->children[$pid] = $child;
+        $this->parking->add($pid, $child);
     }
 
     /** The pid; -1 when there is no child. Does not return in the child. */
@@ -532,7 +350,7 @@ final class Zygote
         } else {
             $this->deadlines[$run->pid] = $deadline;
         }
-        $this->tell($run->event);
+        $this->sessions->tell($run->event);
     }
 
     private function readSignals(): void
@@ -559,14 +377,12 @@ final class Zygote
             $this->mainProcessEnded($child, $status, $usage);
         } elseif ($child instanceof Probe) {
             $ok = pcntl_wifexited($status) && pcntl_wexitstatus($status) === 0;
-            $this->inService = $this->inService || $ok;
-            $this->tell($child->answer($ok, $child->message ?? 'the probe ' . self::howItEnded($status)));
-        } elseif ($child instanceof Parked) {
-            if (isset($this->parked[$pid])) {
-                Posix::$c->close($child->socket);
-                unset($this->parked[$pid]);
-                $this->refillAt = self::now() + self::REFILL_PAUSE_MS;
+            if ($ok && !$this->draining) {
+                $this->parking->open();
             }
+            $this->sessions->tell($child->answer($ok, $child->message ?? 'the probe ' . self::howItEnded($status)));
+        } elseif ($child instanceof Parked) {
+            $this->parking->reaped($pid, $child, self::now());
         } else {
             $this->strays->reaped($pid);
         }
@@ -632,7 +448,7 @@ final class Zygote
             $run->ended();
             $this->running--;
             TestKill::at('zygote:ended-before-tell');
-            $this->tell($run->event);
+            $this->sessions->tell($run->event);
         }
         $this->ending = $still;
     }
@@ -690,28 +506,5 @@ final class Zygote
     {
         Posix::writeAll(2, Failure::trace($error) . "\n");
         Posix::$c->_exit(70);
-    }
-}
-
-/** A child that waits for a run on its end of a socket pair. */
-final class Parked
-{
-    public function __construct(public readonly int $socket, public readonly int $childSocket)
-    {
-    }
-}
-
-final class Probe
-{
-    public ?string $message = null;
-
-    public function __construct(private readonly mixed $id)
-    {
-    }
-
-    public function answer(bool $ok, string $message): string
-    {
-        return Json::encode(['event' => 'probed'] + ($this->id === null ? [] : ['id' => $this->id]) + ['ok' => $ok]
-            + ($ok ? [] : ['message' => $message]));
     }
 }

@@ -20,7 +20,8 @@ foreach (['FFI', 'pcntl', 'posix'] as $extension) {
 unset($extension);
 
 foreach (['Config', 'Posix', 'Engine', 'Json', 'RunFile', 'progress', 'Failure', 'TestKill', 'Bootstrap', 'Connection',
-    'StartRequest', 'Run', 'Strays', 'Child', 'Zygote'] as $file) {
+    'Sessions', 'Poller', 'StartRequest', 'Run', 'Probe', 'Parking', 'Strays', 'Heap', 'UserCode', 'Rehearsal', 'Child',
+    'Zygote'] as $file) {
     require __DIR__ . "/$file.php";
 }
 unset($file);

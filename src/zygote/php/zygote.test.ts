@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -13,6 +14,7 @@ import {
   type TestedZygote,
   until,
 } from '../contract-suite.ts';
+import { PHP_FLAGS } from '../launcher.ts';
 import { FIXTURES, startZygote } from './zygote-under-test.ts';
 
 const job = (name: string, params: { [name: string]: JsonValue } = {}): StartSpec => ({
@@ -253,6 +255,15 @@ describe('php: results and exit codes', () => {
       (name) => `destructor of ${name}`,
     );
     assert.deepEqual(rest.sort(), expected);
+  });
+
+  test('PHP tells how it ends: children need not go through its own exit', () => {
+    const found = execFileSync('php', [...PHP_FLAGS, join(FIXTURES, 'engine.php')], { encoding: 'utf8' });
+    assert.deepEqual(JSON.parse(found), {
+      'shutdown functions': 2,
+      'exit status set': true,
+      'exit status': 7,
+    });
   });
 
   test('what a run has forked writes nothing about it', async () => {

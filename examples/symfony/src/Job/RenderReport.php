@@ -6,11 +6,9 @@ namespace Shop\Job;
 
 use Shop\App;
 use Shop\Options;
-use Symfony\Component\HttpFoundation\Request;
-use Symfony\Component\HttpKernel\HttpKernelInterface;
 
 /**
- * Renders the customer report page by page through the HttpKernel: router, controllers and events as on the web.
+ * Renders the customer report page by page through the kernel: router, controllers, templates and events as on the web.
  * Parameters: `top` (customers per country, default 10), `output` (a folder for the pages; none: they are only counted).
  */
 final class RenderReport
@@ -41,7 +39,7 @@ final class RenderReport
 
     private function render(string $url): string
     {
-        $response = App::kernel()->handle(Request::create($url), HttpKernelInterface::SUB_REQUEST);
+        $response = App::page($url);
         echo "{$response->getStatusCode()} $url ", strlen((string) $response->getContent()), " bytes\n";
 
         return (string) $response->getContent();
