@@ -240,6 +240,8 @@ export class Connection {
     return (
       this.#state === 'open' &&
       this.#tasks.size === 0 &&
+      this.#ordered.length === 0 &&
+      !this.#tooLong &&
       this.#outBytes === 0 &&
       !this.#hasInput &&
       this.#framer.rest.length === 0 &&

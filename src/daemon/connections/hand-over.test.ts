@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Connection, type Task, type Transport } from './connection.ts';
+import { IDLE } from './hand-over.ts';
 
 const LIMITS = {
   lineBytes: 300,
@@ -102,7 +103,7 @@ const steps = fc.array(
     { weight: 5, arbitrary: fc.record({ input: fc.integer({ min: 1, max: 120 }) }) },
     { weight: 4, arbitrary: fc.record({ output: fc.integer({ min: 1, max: 200 }) }) },
     { weight: 3, arbitrary: fc.record({ turns: fc.integer({ min: 1, max: 4 }) }) },
-    { weight: 2, arbitrary: fc.constant({ takeover: true } as const) },
+    { weight: 2, arbitrary: fc.record({ takeover: fc.constantFrom('reading', 'not reading') }) },
   ),
   { maxLength: 60 },
 );
@@ -111,10 +112,20 @@ function connectionOn(wire: Wire): Connection {
   return new Connection({ name: 'test', role: 'admin', limits: LIMITS, transport: wire, answer });
 }
 
-async function takeOver(connection: Connection, wire: Wire): Promise<{ connection: Connection; wire: Wire }> {
+async function takeOver(
+  connection: Connection,
+  wire: Wire,
+  client: string,
+): Promise<{ connection: Connection; wire: Wire }> {
   connection.suspend();
-  while (!connection.isReadyToGo) await nextTurn();
-  const { saved, pieces } = connection.save(wire.handOver());
+  do {
+    await nextTurn();
+    if (client === 'reading') wire.take(1000);
+  } while (!connection.isReadyToGo);
+  const { hasSpoken, isIdle, role } = connection;
+  const { saved, pieces } = isIdle
+    ? { saved: { ...IDLE, role, first: !hasSpoken }, pieces: [] }
+    : connection.save(wire.handOver());
   const bytes = Buffer.concat(pieces);
   const state = JSON.parse(JSON.stringify(saved)) as typeof saved;
   assert.equal(bytes.length, state.inputBytes + state.outputBytes);
@@ -146,7 +157,7 @@ test('any stream of requests, cut anywhere and handed over at any moment, is ans
         if ('input' in happening) feed(happening.input);
         else if ('output' in happening) wire.take(happening.output);
         else if ('turns' in happening) for (let i = 0; i < happening.turns; i++) await nextTurn();
-        else ({ connection, wire } = await takeOver(connection, wire));
+        else ({ connection, wire } = await takeOver(connection, wire, happening.takeover));
       }
       while (input !== '') {
         feed(64);

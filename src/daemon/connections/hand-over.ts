@@ -26,6 +26,15 @@ export interface IdleConnections {
 
 export type BusyConnection = SavedConnection & { readonly id: number; readonly listener: string };
 
+/** What an idle connection is restored from, together with what the list says of it. */
+export const IDLE: Omit<SavedConnection, 'role' | 'first'> = {
+  tooLong: false,
+  state: 'open',
+  tasks: [],
+  inputBytes: 0,
+  outputBytes: 0,
+};
+
 /** What another process needs of these connections; behind it their bytes, in the order of `busy`. */
 export function saveConnections(clients: Iterable<Client>): {
   readonly saved: SavedConnections;

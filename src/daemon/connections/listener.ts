@@ -5,7 +5,7 @@ import { activate } from '../../takeover/index.ts';
 import { encodeAnswer, errorFields, RocksyError } from '../../wire/index.ts';
 import type { Auth, Limits, Listen, Role } from '../config/index.ts';
 import { type Answerer, Connection, type SavedConnection, type Transport } from './connection.ts';
-import { type Client, type SavedConnections, saveConnections } from './hand-over.ts';
+import { type Client, IDLE, type SavedConnections, saveConnections } from './hand-over.ts';
 
 export interface ListenersOptions {
   readonly auth: Auth;
@@ -30,13 +30,6 @@ const LINGERING_REFUSED = 16;
 const RESERVED_FOR_ADMINS = 16;
 
 const NOTHING = Buffer.alloc(0);
-const IDLE: Omit<SavedConnection, 'role' | 'first'> = {
-  tooLong: false,
-  state: 'open',
-  tasks: [],
-  inputBytes: 0,
-  outputBytes: 0,
-};
 
 /** The daemon's listeners. The keeper has bound their sockets and keeps them; we accept on them. */
 export class Listeners {
