@@ -118,10 +118,9 @@ async function takeOver(
   client: string,
 ): Promise<{ connection: Connection; wire: Wire }> {
   connection.suspend();
-  do {
-    await nextTurn();
-    if (client === 'reading') wire.take(1000);
-  } while (!connection.isReadyToGo);
+  do await nextTurn();
+  while (!connection.isReadyToGo);
+  if (client === 'reading') wire.take(1000);
   const { hasSpoken, isIdle, role } = connection;
   const { saved, pieces } = isIdle
     ? { saved: { ...IDLE, role, first: !hasSpoken }, pieces: [] }
