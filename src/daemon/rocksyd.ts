@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
-import { isUnderKeeper, KeeperError, runKeeper, standardError } from '../takeover/index.ts';
+import { isUnderKeeper, KeeperError, ListenError, runKeeper, standardError } from '../takeover/index.ts';
+import { RocksyError } from '../wire/index.ts';
 import { type Config, ConfigError, loadConfig } from './config/index.ts';
 import { createLog, exitAfterFlush } from './log.ts';
 import { listenersOf, Worker } from './worker.ts';
@@ -113,7 +114,14 @@ async function work(config: Config): Promise<void> {
   try {
     await Worker.start(config, version, log);
   } catch (error) {
-    log.fatal({ err: error }, 'the worker could not start');
+    // For people: who asks for a restart is shown it as it is. What nobody expected is a defect, and says where it lies.
+    if (error instanceof ListenError) process.stderr.write(`rocksyd: ${error.message}\n`);
+    else if (error instanceof RocksyError) process.stderr.write(`rocksyd: ${errorLine(error)}\n`);
+    else log.fatal({ err: error }, 'the worker could not start');
     exitAfterFlush(log, 1);
   }
+}
+
+function errorLine({ message, hint }: RocksyError): string {
+  return hint === undefined ? message : `${message} (${hint})`;
 }

@@ -39,7 +39,7 @@ export interface KeeperChannel {
   listen(server: Server, name: string): void;
   /**
    * Names all listeners that this worker wants; the keeper opens what is missing, and closes what is not wanted any more
-   * when the worker is ready. Rejects with the reason when one can't be had. To be called before `ready`.
+   * when the worker is ready. Rejects with a ListenError when one can't be had. To be called before `ready`.
    */
   wantListeners(listeners: readonly ListenerOptions[]): Promise<void>;
   /**
@@ -76,6 +76,11 @@ export class TakeoverRefused extends Error {
     super(reason);
     this.output = output;
   }
+}
+
+/** The keeper could not open a listener that this worker wants. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
 }
 
 /** Was this process started by a keeper? */
@@ -299,7 +304,7 @@ class Channel implements KeeperChannel {
         this.#listening?.resolve(message.names);
         break;
       case 'not-listening':
-        this.#listening?.reject(new Error(message.reason));
+        this.#listening?.reject(new ListenError(message.reason));
         break;
     }
   }

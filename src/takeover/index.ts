@@ -6,6 +6,7 @@ export {
   connectToKeeper,
   isUnderKeeper,
   type KeeperChannel,
+  ListenError,
   standardError,
   TakeoverRefused,
 } from './channel.ts';
