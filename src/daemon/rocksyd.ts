@@ -1,9 +1,18 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
-import { isUnderKeeper, KeeperError, ListenError, runKeeper, standardError } from '../takeover/index.ts';
+import {
+  connectToKeeper,
+  isUnderKeeper,
+  type KeeperChannel,
+  KeeperError,
+  ListenError,
+  runKeeper,
+  standardError,
+} from '../takeover/index.ts';
 import { RocksyError } from '../wire/index.ts';
 import { type Config, ConfigError, loadConfig } from './config/index.ts';
+import { type Loaded, loadLastGood, loadPresent, noteGood } from './last-good.ts';
 import { createLog, exitAfterFlush } from './log.ts';
 import { listenersOf, Worker } from './worker.ts';
 
@@ -38,10 +47,13 @@ export async function main(argv: readonly string[]): Promise<void> {
     );
   command.parse(argv, { from: 'user' });
   const options = command.opts<Options>();
+  if (isUnderKeeper()) {
+    await work(options.config);
+    return;
+  }
   const config = load(options.config);
   if (config === null) return;
-  if (isUnderKeeper()) await work(config);
-  else if (options.check === true) process.stdout.write(`${config.path}: correct\n`);
+  if (options.check === true) process.stdout.write(`${config.path}: correct\n`);
   else await keep(config, argv);
 }
 
@@ -105,21 +117,53 @@ function makeFolder(folder: string): void {
   }
 }
 
-async function work(config: Config): Promise<void> {
-  const log = createLog(config.log.level, 'worker', standardError());
-  process.on('unhandledRejection', (error) => {
-    log.fatal({ err: error }, 'a defect: a promise was rejected and nobody listened');
-    exitAfterFlush(log, 1);
-  });
+async function work(file: string): Promise<void> {
+  const output = standardError();
+  const keeper = connectToKeeper();
   try {
-    await Worker.start(config, version, log);
+    const loaded = await settle(file, keeper, output);
+    const { config } = loaded;
+    const log = createLog(config.log.level, 'worker', output);
+    process.on('unhandledRejection', (error) => {
+      log.fatal({ err: error }, 'a defect: a promise was rejected and nobody listened');
+      exitAfterFlush(log, 1);
+    });
+    await Worker.start(config, version, log, keeper);
+    noteGood(loaded, keeper);
   } catch (error) {
     // For people: who asks for a restart is shown it as it is. What nobody expected is a defect, and says where it lies.
-    if (error instanceof ListenError) process.stderr.write(`rocksyd: ${error.message}\n`);
-    else if (error instanceof RocksyError) process.stderr.write(`rocksyd: ${errorLine(error)}\n`);
-    else log.fatal({ err: error }, 'the worker could not start');
-    exitAfterFlush(log, 1);
+    const line = expected(error);
+    if (line === null) throw error;
+    process.stderr.write(`${line}\n`);
+    process.exit(error instanceof ConfigError ? 2 : 1);
   }
+}
+
+/** The configuration to work by, its listeners open: the one in the file, or after a crash the last one that served. */
+async function settle(file: string, keeper: KeeperChannel, output: number): Promise<Loaded> {
+  try {
+    const loaded = loadPresent(file, keeper);
+    await keeper.wantListeners(listenersOf(loaded.config));
+    return loaded;
+  } catch (error) {
+    const line = expected(error);
+    const last = keeper.isSuccessor || line === null ? null : loadLastGood(file, keeper);
+    if (last === null) throw error;
+    const log = createLog(last.config.log.level, 'worker', output);
+    log.error(
+      { problem: line },
+      'the configuration is no good: this worker goes on by the last one that served',
+    );
+    await keeper.wantListeners(listenersOf(last.config));
+    return last;
+  }
+}
+
+/** What may well happen, said for people; null: a defect. */
+function expected(error: unknown): string | null {
+  if (error instanceof ConfigError) return error.format();
+  if (error instanceof ListenError) return `rocksyd: ${error.message}`;
+  return error instanceof RocksyError ? `rocksyd: ${errorLine(error)}` : null;
 }
 
 function errorLine({ message, hint }: RocksyError): string {

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import {
-  connectToKeeper,
   type Estate,
   type HandOverTiming,
   type Heir,
@@ -52,12 +51,12 @@ export class Worker implements Estate, Heir {
   #takeover: Promise<never> | null = null;
   /** What the predecessor has handed over. */
   #state: State | null = null;
+  /** There is a predecessor, and nothing is ours yet. */
+  #isHeir: boolean;
   /** How that went, once everybody is served. */
   readonly #takenOver = Promise.withResolvers<TakeoverView | null>();
 
-  static async start(config: Config, version: string, log: Logger): Promise<Worker> {
-    const keeper = connectToKeeper();
-    await keeper.wantListeners(listenersOf(config));
+  static async start(config: Config, version: string, log: Logger, keeper: KeeperChannel): Promise<Worker> {
     const journal = await Journal.open({
       dir: config.state,
       log: (level, message, fields) => log[level](fields ?? {}, message),
@@ -78,6 +77,7 @@ export class Worker implements Estate, Heir {
     this.#config = config;
     this.#log = log;
     this.#keeper = keeper;
+    this.#isHeir = keeper.isSuccessor;
     this.#journal = journal;
     this.#runs = new Runs({
       journal,
@@ -140,6 +140,7 @@ export class Worker implements Estate, Heir {
   /** Begins where a predecessor serves, and takes over what it has. */
   async #succeed(): Promise<void> {
     const succession = await this.#keeper.succeed(this);
+    this.#isHeir = false;
     if (this.#state === null) {
       this.#listeners.forgetPassed();
       await this.#begin();
@@ -268,7 +269,7 @@ export class Worker implements Estate, Heir {
   }
 
   step(name: string): void {
-    step(name, this.#keeper.isSuccessor && this.#state === null ? 'successor' : 'predecessor');
+    step(name, this.#isHeir ? 'successor' : 'predecessor');
   }
 
   // --------------------------------------------------------------------------------------------------------------

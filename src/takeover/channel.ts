@@ -31,6 +31,8 @@ import { type Heir, type Succession, Successor, TakeoverCalledOff } from './succ
 /** Signals and orphans come after ready() only. Those that come before a listener is there wait for it. */
 export interface KeeperChannel {
   readonly keeperPid: number;
+  /** The folder that the keeper has locked. */
+  readonly lockDir: string;
   /** Name of a listener → descriptor of its listening socket (close-on-exec). */
   readonly listeners: ReadonlyMap<string, number>;
   /** There is a predecessor that serves: load everything, then `succeed`, and serve nobody before that. */
@@ -136,6 +138,7 @@ function die(): void {
 
 class Channel implements KeeperChannel {
   readonly keeperPid: number;
+  readonly lockDir: string;
   readonly listeners: Map<string, number>;
   readonly isSuccessor: boolean;
   readonly #manifest: Manifest;
@@ -154,6 +157,7 @@ class Channel implements KeeperChannel {
   constructor(manifest: Manifest) {
     this.#manifest = manifest;
     this.keeperPid = manifest.keeperPid;
+    this.lockDir = manifest.lockDir;
     this.listeners = new Map(manifest.listeners.map(({ name, fd }) => [name, fd]));
     this.#backlogs = new Map(manifest.listeners.map(({ name, backlog }) => [name, backlog]));
     this.isSuccessor = manifest.successor !== undefined;

@@ -11,6 +11,8 @@ export const MANIFEST_VARIABLE = 'KEEPER_MANIFEST';
 export interface Manifest {
   readonly v: typeof CHANNEL_VERSION;
   readonly keeperPid: number;
+  /** The folder that the keeper has locked. */
+  readonly lockDir: string;
   readonly listeners: readonly ManifestListener[];
   /** A seqpacket socket on which the keeper passes descriptors; a message of the channel says when, and what they are. */
   readonly descriptors: number;

@@ -68,7 +68,10 @@ export class WorkerProcess {
         options.execPath?.(this.entry) ?? process.execPath,
         [...options.execArgv, this.entry, ...options.args],
         {
-          env: { ...options.env, [MANIFEST_VARIABLE]: JSON.stringify(manifest(role, listeners)) },
+          env: {
+            ...options.env,
+            [MANIFEST_VARIABLE]: JSON.stringify(manifest(role, options.lockDir, listeners)),
+          },
           stdio: stdio(role, listeners, theirs),
           detached: true,
         },
@@ -147,11 +150,16 @@ export class WorkerProcess {
   }
 }
 
-function manifest(role: 'first' | 'successor', listeners: readonly HeldListener[]): Manifest {
+function manifest(
+  role: 'first' | 'successor',
+  lockDir: string,
+  listeners: readonly HeldListener[],
+): Manifest {
   const descriptors = FIRST_LISTENER_FD + listeners.length;
   return {
     v: CHANNEL_VERSION,
     keeperPid: process.pid,
+    lockDir,
     listeners: listeners.map(({ options: { name, kind, backlog } }, i) => ({
       name,
       kind,

@@ -2,7 +2,7 @@
 // It must not know what the daemon does with it: no sockets, no processes, nothing written.
 // Others import from here only, and never see the file's own keys or YAML.
 export type { Auth, Config, Limits, Listen, PoolConfig, Retention, Rlimit, Role, Token } from './config.ts';
-export { loadConfig, parseConfig } from './load.ts';
+export { loadConfig, parseConfig, readText } from './load.ts';
 export { ConfigError, type Problem } from './problem.ts';
 export { configSchema } from './schema.ts';
 export { realSurroundings, type Surroundings } from './surroundings.ts';

@@ -13,7 +13,11 @@ export function loadConfig(path: string, surroundings: Surroundings = realSurrou
 }
 
 /** The same for text that stands, or would stand, in the file `path`. */
-export function parseConfig(text: string, path: string, surroundings: Surroundings): Config {
+export function parseConfig(
+  text: string,
+  path: string,
+  surroundings: Surroundings = realSurroundings(),
+): Config {
   const document = readDocument(text);
   if (document.value === undefined) throw new ConfigError(path, document.problems);
   const { violations, sound } = validate(document.value);
@@ -23,7 +27,8 @@ export function parseConfig(text: string, path: string, surroundings: Surroundin
   return deepFreeze(config);
 }
 
-function readText(path: string): string {
+/** Throws a `ConfigError` that says why it can't be read. */
+export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
