@@ -1,39 +1,26 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { bootId } from '../../posix/index.ts';
 import { RocksyError, type RunKey } from '../../wire/index.ts';
 import type { EndedEvent, RunEvent, ZygoteClient } from '../../zygote/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { Generation, Pool, PoolListener, Pools } from '../pools/index.ts';
-import { killLeftovers, orphanedChildren } from './ending.ts';
 import { runFileOf } from './files.ts';
 import { Orphans } from './orphans.ts';
+import { Recovery, type Registry } from './recovery.ts';
 import {
   change,
   type Exit,
   NO_REPORT,
   type Phase,
-  type Report,
   type Run,
   type RunChange,
   type RunIdentity,
 } from './run.ts';
-import { type Claim, type RunFileContents, readRunFile } from './runfile.ts';
+import { type RunFileContents, readRunFile } from './runfile.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 const RECORD_RETRY_MS = 1_000;
 const TELL_TRIES = 3;
-const MAX_RETURNS = 5;
-const HALF_CLAIM_LOOKS = 20;
-const HALF_CLAIM_LOOK_MS = 100;
-const SWEEP_AFTER_MS = 500;
-
-/** How a run ends that has not begun. `again`: where it is sure that it has not, it may be started once more instead. */
-interface Failure {
-  readonly outcome: 'failed' | 'cancelled';
-  readonly error: string;
-  readonly again?: boolean;
-}
 
 /** A run that has begun, and how it stands. */
 export type BegunRun = readonly [key: RunKey, phase: Exclude<Phase, { state: 'queued' | 'ended' }>];
@@ -54,33 +41,44 @@ export interface RunsOptions {
 export class Runs implements PoolListener {
   readonly subscriptions = new Subscriptions();
   readonly orphans: Orphans;
+  readonly #recovery: Recovery;
   readonly #journal: Journal;
   readonly #log: Logger;
-  readonly #keeperPid: number;
   readonly #step: (name: string) => void;
-  readonly #bootId = bootId();
   readonly #live = new Map<RunKey, Run>();
   /** Runs whose row is on its way to the disk: not known to anybody yet. */
   readonly #accepting = new Map<RunKey, Promise<'accepted' | 'known' | 'freed'>>();
   /** Runs whose end is on its way to the disk: still running to everybody. */
   readonly #ending = new Map<RunKey, Promise<void>>();
   readonly #waiting = new Map<RunKey, Set<(run: Run) => void>>();
-  /** How often a run came back from a zygote that died over it. */
-  readonly #returns = new Map<RunKey, number>();
-  /** How often an unfinished claim has been looked at. */
-  readonly #looks = new Map<RunKey, number>();
   /** Runs whose files are being removed: their keys are taken until that is done. */
   readonly #freeing = new Map<RunKey, Promise<unknown>>();
-  readonly #sweeps = new Set<Pool>();
   #pools: Pools | null = null;
-  #stopping = false;
 
   constructor(options: RunsOptions) {
     this.#journal = options.journal;
     this.#log = options.log;
-    this.#keeperPid = options.keeperPid;
     this.#step = options.step;
     this.orphans = new Orphans(options.acknowledgeOrphan);
+    this.#recovery = new Recovery(this.#asRegistry(), this.orphans, options.log, options.keeperPid);
+  }
+
+  #asRegistry(): Registry {
+    return {
+      live: { [Symbol.iterator]: () => this.#live.values() },
+      going: (key) => (this.#ending.has(key) ? undefined : this.#live.get(key)),
+      poolOf: (run) => this.#pools?.find(run.identity.pool),
+      zygotePids: () => this.#pools?.zygotePids() ?? [],
+      apply: (key, news) => this.#apply(key, news),
+      giveBack: (run) => this.#giveBack(run),
+      ended: async (key) => this.#ending.get(key),
+    };
+  }
+
+  #giveBack(run: Run): void {
+    const waiting = change(run, { type: 'returned' }) ?? run;
+    this.#live.set(run.identity.key, waiting);
+    this.#wake(run.identity.key, waiting);
   }
 
   /**
@@ -109,14 +107,14 @@ export class Runs implements PoolListener {
   recover(pool: Pool): void {
     for (const run of this.#live.values()) {
       if (run.identity.pool === pool.name && pool.holder(run.identity.key) === undefined)
-        this.#settle(run.identity.key);
+        this.#recovery.settle(run.identity.key);
     }
   }
 
   /** Runs of pools of which not even a folder is left. */
   recoverHomeless(): void {
     for (const run of this.#live.values()) {
-      if (this.#pools?.find(run.identity.pool) === undefined) this.#settle(run.identity.key);
+      if (this.#pools?.find(run.identity.pool) === undefined) this.#recovery.settle(run.identity.key);
     }
   }
 
@@ -304,7 +302,7 @@ export class Runs implements PoolListener {
    * journal, or when that took `graceMs` and 10 s more. Runs that wait stay in the journal for the next start.
    */
   async stopAll(graceMs: number): Promise<void> {
-    this.#stopping = true;
+    this.#recovery.stop();
     const begun = [...this.#live.values()]
       .filter((run) => run.phase.state !== 'queued')
       .map((run) => run.identity.key);
@@ -372,7 +370,7 @@ export class Runs implements PoolListener {
     if (run === undefined) return;
     let file: RunFileContents | null;
     try {
-      file = this.#runFile(pool, run);
+      file = readRunFile(runFileOf(run, pool));
     } catch (error) {
       // No descriptor left, or the disk fails. The zygote keeps the outcome meanwhile.
       this.#log.error({ err: error, key }, 'a run file can not be read; trying again');
@@ -406,7 +404,7 @@ export class Runs implements PoolListener {
     const again = signal !== null && reason === null;
     const error = message ?? 'the child ended before it had begun';
     if (again) this.#log.warn({ key, why: error }, 'a run has not begun; it is started again');
-    this.#settle(key, { outcome: reason === 'cancel' ? 'cancelled' : 'failed', error, again });
+    this.#recovery.settle(key, { outcome: reason === 'cancel' ? 'cancelled' : 'failed', error, again });
   }
 
   #refused(pool: Pool, generation: Generation, event: Extract<RunEvent, { event: 'refused' }>): void {
@@ -414,7 +412,7 @@ export class Runs implements PoolListener {
     // `known` is said of a run that ended long ago and whose key is free again, but not there: acknowledged, it is.
     if (event.code === 'known') generation.client?.acknowledge(key);
     if (event.code === 'known' || event.code === 'draining') {
-      this.#settle(key);
+      this.#recovery.settle(key);
       return;
     }
     void this.#apply(key, {
@@ -426,152 +424,7 @@ export class Runs implements PoolListener {
   }
 
   onUnvouched(_pool: Pool, keys: readonly RunKey[]): void {
-    for (const key of keys) this.#settle(key);
-  }
-
-  #runFile(pool: Pool, run: Run): RunFileContents | null {
-    return readRunFile(runFileOf(run, pool));
-  }
-
-  /**
-   * Finds out what has become of a run for which no zygote speaks. Its claim decides: without one it has not begun and
-   * may be started again, since of two children only one can claim.
-   * @param failure what its zygote says: how it ends when it has not begun
-   */
-  #settle(key: RunKey, failure?: Failure): void {
-    const run = this.#live.get(key);
-    if (run === undefined || this.#ending.has(key)) return;
-    const pool = this.#pools?.find(run.identity.pool);
-    let file: RunFileContents | null;
-    try {
-      file = pool === undefined ? null : this.#runFile(pool, run);
-    } catch (error) {
-      this.#log.error({ err: error, key }, 'a run file can not be read; trying again');
-      setTimeout(() => this.#settle(key, failure), RECORD_RETRY_MS).unref();
-      return;
-    }
-    if (pool === undefined || file === null) this.#unclaimed(run, pool, failure);
-    else if (file.claim === null) this.#halfClaimed(key, failure, file.report);
-    else this.#orphaned(pool, run, file.claim);
-  }
-
-  /** The file is there and its claim is not: between the two lies a moment in which a child may just be. */
-  #halfClaimed(key: RunKey, failure: Failure | undefined, report: Report): void {
-    const looks = (this.#looks.get(key) ?? 0) + 1;
-    if (looks <= HALF_CLAIM_LOOKS) {
-      this.#looks.set(key, looks);
-      setTimeout(() => this.#settle(key, failure), HALF_CLAIM_LOOK_MS).unref();
-      return;
-    }
-    if (failure === undefined) this.#lose(key, 'it was killed while it began', report);
-    else this.#abandon(key, failure);
-  }
-
-  #unclaimed(run: Run, pool: Pool | undefined, failure: Failure | undefined): void {
-    const { key, file, spec } = run.identity;
-    if (run.phase.state === 'running') {
-      this.#lose(key, 'its run file is gone', NO_REPORT);
-      return;
-    }
-    const again = failure === undefined || failure.again === true;
-    const final = this.#stopping ? undefined : again ? this.#hopeless(run, pool) : failure;
-    if (final !== undefined) {
-      this.#abandon(key, final);
-      return;
-    }
-    const waiting = change(run, { type: 'returned' }) ?? run;
-    this.#live.set(key, waiting);
-    this.#wake(key, waiting);
-    pool?.release(key);
-    pool?.enqueue({ key, file, spec, bytes: 0 });
-  }
-
-  /** Why it would be of no use to start a run again that has not begun. */
-  #hopeless(run: Run, pool: Pool | undefined): Failure | undefined {
-    const { key } = run.identity;
-    if (pool === undefined || pool.config.maxRunning === 0) {
-      return { outcome: 'failed', error: `the pool ${run.identity.pool} is not configured any more` };
-    }
-    if (run.phase.state !== 'starting') return undefined;
-    const returns = (this.#returns.get(key) ?? 0) + 1;
-    this.#returns.set(key, returns);
-    return returns < MAX_RETURNS
-      ? undefined
-      : {
-          outcome: 'failed',
-          error: `it did not begin: ${returns} times in a row it was given back, or its zygote or child was killed`,
-        };
-  }
-
-  #orphaned(pool: Pool, run: Run, claim: Claim): void {
-    const { key, spec } = run.identity;
-    if (claim.bootId !== this.#bootId) {
-      this.#lose(key, 'the machine was restarted while it ran', this.#reportOf(pool, run));
-      return;
-    }
-    const generation = 'generation' in run.phase ? (run.phase.generation ?? 0) : 0;
-    void this.#apply(key, { type: 'claimed', generation, pid: claim.pid, atMs: claim.atMs });
-    pool.hold(key);
-    const claimed = { pid: claim.pid, startTime: claim.startTime, uid: pool.ownFile('').ownerUid };
-    this.orphans.watch(key, claimed, (exit) => void this.#orphanEnded(pool, run, claim, exit));
-    if (spec.timeout_ms !== undefined) {
-      this.orphans.limit(key, claim.atMs + spec.timeout_ms, spec.kill_after_ms ?? pool.config.killAfterMs);
-    }
-  }
-
-  #reportOf(pool: Pool, run: Run): Report {
-    try {
-      return this.#runFile(pool, run)?.report ?? NO_REPORT;
-    } catch (error) {
-      this.#log.error(
-        { err: error, key: run.identity.key },
-        'a run file can not be read: its report is lost',
-      );
-      return NO_REPORT;
-    }
-  }
-
-  async #orphanEnded(pool: Pool, run: Run, claim: Claim, exit: Exit | null): Promise<void> {
-    const { key } = run.identity;
-    this.#sweepSoon(pool);
-    const report = this.#reportOf(pool, run);
-    if (exit === null) this.#lose(key, 'its zygote was gone and nobody saw how it ended', report);
-    else void this.#apply(key, { type: 'exited', exit, report, atMs: Date.now() });
-    await this.#ending.get(key);
-    this.orphans.settled(claim);
-  }
-
-  /** Once for all orphans that end at about the same time, and after those have claimed that were about to. */
-  #sweepSoon(pool: Pool): void {
-    if (pool.config.leaveChildren || this.#sweeps.has(pool)) return;
-    this.#sweeps.add(pool);
-    setTimeout(() => {
-      this.#sweeps.delete(pool);
-      if (pool.allHeard) this.#sweep(pool);
-      else this.#sweepSoon(pool);
-    }, SWEEP_AFTER_MS).unref();
-  }
-
-  /** Kills what orphans of the pool left behind: children of the keeper that are no zygote and no run's main process. */
-  #sweep(pool: Pool): void {
-    // First who is there, then who has a claim: who claims later is not among the first.
-    const candidates = orphanedChildren(this.#keeperPid);
-    const keep = new Set([...(this.#pools?.zygotePids() ?? []), ...this.orphans.pids(), process.pid]);
-    for (const run of this.#live.values()) {
-      if (run.identity.pool !== pool.name || run.phase.state === 'queued') continue;
-      const claim = this.#runFile(pool, run)?.claim;
-      if (claim) keep.add(claim.pid);
-    }
-    const killed = killLeftovers(candidates, pool.folder.runs, keep);
-    if (killed > 0) this.#log.info({ pool: pool.name, killed }, 'killed what runs had left behind');
-  }
-
-  #abandon(key: RunKey, { outcome, error }: Failure): void {
-    void this.#apply(key, { type: 'abandoned', outcome, error, atMs: Date.now() });
-  }
-
-  #lose(key: RunKey, error: string, report: Report): void {
-    void this.#apply(key, { type: 'lost', error: `lost: ${error}`, report, atMs: Date.now() });
+    for (const key of keys) this.#recovery.settle(key);
   }
 
   /** Applies news to a run. Resolves when it is in force for everybody: an end, once it is committed. */
@@ -591,8 +444,7 @@ export class Runs implements PoolListener {
     this.#step('recorded');
     this.#ending.delete(key);
     this.#live.delete(key);
-    this.#returns.delete(key);
-    this.#looks.delete(key);
+    this.#recovery.forget(key);
     this.subscriptions.emit('exited', next);
     this.#wake(key, next);
     this.#pools?.find(next.identity.pool)?.release(key);
