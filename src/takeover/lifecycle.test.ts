@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Action, begin, type Event, next, restartDelayMs, type State } from './lifecycle.ts';
+import {
+  type Action,
+  begin,
+  type Event,
+  next,
+  restartDelayMs,
+  type State,
+  type WorkerEnd,
+} from './lifecycle.ts';
 
 const limits = {
   backoff: { firstMs: 100, maxMs: 10_000, resetAfterMs: 30_000 },
@@ -102,26 +110,115 @@ test('a second stop signal kills, wherever the first one waits', () => {
   }
 });
 
-test('whatever happens: never two workers, no end with a worker alive, and a timer where one is needed', () => {
+const takeover: Event = { type: 'takeover' };
+const prepared: Event = { type: 'prepared' };
+const succeeded: Event = { type: 'succeeded', atMs: 0 };
+const left: Event = { type: 'gone', end: { how: 'exited', code: 0 }, atMs: 0 };
+const killed: WorkerEnd = { how: 'killed', signal: 'SIGKILL' };
+const successorGone: Event = { type: 'successor-gone', end: killed };
+const does = ({ actions }: { actions: Action[] }): string[] => actions.map((action) => action.do);
+
+test('a takeover ends with the successor as the worker, whichever of its signs comes first', () => {
+  for (const signs of [
+    [succeeded], // the end of the one before is nobody's business any more
+    [left, ready],
+  ]) {
+    const { state, actions } = walk(ready, takeover, prepared, ...signs);
+    assert.equal(state.phase, 'serving');
+    assert.equal(actions.filter((action) => action.do === 'promote').length, 1);
+    assert.equal(actions.filter((action) => action.do === 'welcome').length, 2);
+    assert.equal(state.phase === 'serving' && state.failures, 0);
+  }
+});
+
+test('whatever goes wrong before that is refused, with the reason, and the worker serves on', () => {
+  const reasonOf = (...events: Event[]): string | undefined => {
+    const { state, actions } = walk(ready, takeover, ...events);
+    assert.equal(state.phase, 'serving');
+    return actions.find((action) => action.do === 'refuse')?.reason;
+  };
+  assert.match(reasonOf(successorGone) ?? '', /was killed by SIGKILL before it had taken over/);
+  assert.match(reasonOf(timer, successorGone) ?? '', /was not prepared within 9000 ms/);
+  assert.equal(reasonOf(prepared, { type: 'thawed', reason: 'too slow' }, successorGone), 'too slow');
+  assert.match(
+    reasonOf(prepared, { type: 'thawed', reason: null }, successorGone) ?? '',
+    /was killed by SIGKILL/,
+  );
+  assert.match(
+    reasonOf({ type: 'successor-refused' }, successorGone) ?? '',
+    /another version of the channel/,
+  );
+});
+
+test('a worker that dies in a takeover leaves its place to its successor', () => {
+  const loading = walk(ready, takeover, crash(1));
+  assert.equal(loading.state.phase, 'starting');
+  assert.deepEqual(does(loading).slice(-4), ['report', 'promote', 'leave-alone', 'arm']);
+  assert.deepEqual(walk(ready, takeover, crash(1), ready).state, {
+    phase: 'serving',
+    failures: 1,
+    readyAtMs: 0,
+  });
+});
+
+test('signals wait for the end of a hand-over; a stop calls off what only loads', () => {
+  const loading = walk(ready, takeover, signal('SIGTERM'));
+  assert.equal(loading.state.phase, 'stopping');
+  assert.ok(does(loading).includes('kill-successor'));
+  const handing = walk(ready, takeover, prepared, signal('SIGTERM'), signal('SIGHUP'));
+  assert.equal(handing.state.phase, 'taking-over');
+  const done = walk(ready, takeover, prepared, signal('SIGTERM'), signal('SIGHUP'), succeeded);
+  assert.equal(done.state.phase, 'stopping');
+  assert.equal(done.actions.filter((action) => action.do === 'forward').length, 2);
+  const hasty = walk(ready, takeover, prepared, signal('SIGTERM'), signal('SIGTERM'));
+  assert.deepEqual(hasty.state, { phase: 'killing', exitCode: 143 });
+});
+
+test('whatever happens: never two workers or two successors, no end with a worker alive, and a timer where one is needed', () => {
   const anyEvent = fc.constantFrom<Event>(
-    ready, timer, { type: 'stopping' }, { type: 'refused' }, crash(0), crash(60_000),
-    signal('SIGTERM'), signal('SIGINT'), signal('SIGHUP'),
+    ready, timer, { type: 'stopping' }, { type: 'refused' }, crash(0), crash(60_000), left,
+    signal('SIGTERM'), signal('SIGINT'), signal('SIGHUP'), takeover, takeover, prepared, prepared, succeeded,
+    { type: 'thawed', reason: 'x' }, { type: 'thawed', reason: null }, { type: 'successor-refused' }, successorGone,
   ); // biome-ignore format: a table
   fc.assert(
-    fc.property(fc.array(anyEvent, { maxLength: 60 }), (events) => {
+    fc.property(fc.array(anyEvent, { maxLength: 80 }), (events) => {
       let { state, actions } = begin(limits);
-      let workers = actions.filter((action) => action.do === 'start').length;
+      let workers = 1;
+      let successors = 0;
+      let doomed = false;
       for (const event of events) {
         if (event.type === 'gone' && workers === 0) continue; // only a worker can be gone
+        const fromSuccessor = ['prepared', 'succeeded', 'successor-refused', 'successor-gone'].includes(
+          event.type,
+        );
+        if (fromSuccessor && successors === 0) continue;
+        if (fromSuccessor && doomed && event.type !== 'successor-gone') continue; // a killed one says nothing more
         if (event.type === 'gone') workers -= 1;
+        if (event.type === 'successor-gone') successors -= 1;
         const before = state.phase;
         ({ state, actions } = next(state, event, limits));
-        workers += actions.filter((action) => action.do === 'start').length;
-        assert.ok(workers <= 1);
-        assert.equal(workers, ['starting', 'serving', 'stopping', 'killing'].includes(state.phase) ? 1 : 0);
-        const timed = ['starting', 'stopping', 'backing-off'].includes(state.phase);
+        for (const action of actions) {
+          if (action.do === 'start') workers += 1;
+          if (action.do === 'start-successor') {
+            successors += 1;
+            doomed = false;
+          }
+          if (action.do === 'kill-successor') doomed = true;
+          if (action.do === 'promote') {
+            assert.equal(successors, 1, 'somebody is there to be promoted');
+            successors -= 1;
+            workers = 1; // the one before is gone, or is leaving
+          }
+        }
+        assert.ok(workers <= 1 && successors <= 1, `${workers} workers, ${successors} successors`);
+        const alive = ['starting', 'serving', 'taking-over', 'stopping', 'killing'].includes(state.phase);
+        assert.equal(workers, alive ? 1 : 0);
+        if (successors === 1 && state.phase !== 'taking-over')
+          assert.ok(doomed, `${state.phase} with a successor`);
+        const timed = ['starting', 'taking-over', 'stopping', 'backing-off'].includes(state.phase);
         if (timed && state.phase !== before) assert.ok(actions.some((action) => action.do === 'arm'));
       }
     }),
+    { numRuns: 2000 },
   );
 });
