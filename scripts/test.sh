@@ -7,7 +7,7 @@ cd "$root"
 export PATH="$root/node_modules/.bin:$PATH"
 
 # Without a file or pattern among the arguments: every test.
-files=('src/**/*.test.ts' 'test/*.test.ts' 'test/e2e/**/*.test.ts' 'test/faults/**/*.test.ts')
+files=('src/**/*.test.ts' 'test/*.test.ts' 'test/e2e/**/*.test.ts' 'test/faults/**/*.test.ts' 'test/support/**/*.test.ts')
 for argument in "$@"; do
   case $argument in
     -*) ;;
