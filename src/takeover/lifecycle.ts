@@ -219,6 +219,10 @@ function inherited(state: TakingOver, end: WorkerEnd, limits: LifecycleLimits): 
   };
 }
 
+function withoutSuccessor({ state, actions }: Step): Step {
+  return { state, actions: [{ do: 'kill-successor' }, ...actions] };
+}
+
 function stoppingByItself(state: State, limits: LifecycleLimits): Step {
   const arm = { do: 'arm', ms: limits.stopTimeoutMs } as const;
   switch (state.phase) {
@@ -226,7 +230,7 @@ function stoppingByItself(state: State, limits: LifecycleLimits): Step {
     case 'serving':
       return { state: { phase: 'stopping' }, actions: [arm] };
     case 'taking-over':
-      return { state: { phase: 'stopping' }, actions: [{ do: 'kill-successor' }, arm] };
+      return withoutSuccessor({ state: { phase: 'stopping' }, actions: [arm] });
     default:
       return same(state);
   }
@@ -234,13 +238,12 @@ function stoppingByItself(state: State, limits: LifecycleLimits): Step {
 
 function signalledInTakeover(state: TakingOver, signal: KeeperSignal, limits: LifecycleLimits): Step {
   if (isStop(signal) && state.pending.some(isStop)) {
-    const { state: next, actions } = killing(signal);
-    return { state: next, actions: [...actions, { do: 'kill-successor' }] };
+    return withoutSuccessor(killing(signal));
   }
   if (isStop(signal) && state.stage === 'loading') {
     const forward = { do: 'forward', signal } as const;
     const arm = { do: 'arm', ms: limits.stopTimeoutMs } as const;
-    return { state: { phase: 'stopping' }, actions: [{ do: 'kill-successor' }, forward, arm] };
+    return withoutSuccessor({ state: { phase: 'stopping' }, actions: [forward, arm] });
   }
   // Which of the two serves in a moment is not known yet.
   return { state: { ...state, pending: withSignal(state.pending, signal) }, actions: [] };
@@ -293,8 +296,9 @@ function gone(state: State, end: WorkerEnd, atMs: number, limits: LifecycleLimit
     }
     case 'taking-over':
       if (state.stage !== 'refused') return inherited(state, end, limits);
-      if (state.pending.some(isStop)) return over(0);
-      return again(state.failures + 1, state.pending, end, limits);
+      return withoutSuccessor(
+        state.pending.some(isStop) ? over(0) : again(state.failures + 1, state.pending, end, limits),
+      );
     case 'stopping':
       return over(exitCodeOf(end));
     case 'killing':
