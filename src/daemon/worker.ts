@@ -9,11 +9,12 @@ import {
   type KeeperSignal,
   type ListenerOptions,
   type Orphan,
+  type Succession,
   TakeoverRefused,
 } from '../takeover/index.ts';
 import { RocksyError, type RunKey, type TakeoverView } from '../wire/index.ts';
 import type { Config } from './config/index.ts';
-import { Listeners } from './connections/index.ts';
+import { type Description, Listeners } from './connections/index.ts';
 import { readState, type State, writeState } from './estate.ts';
 import { Journal } from './journal/index.ts';
 import { exitAfterFlush, flushed } from './log.ts';
@@ -146,11 +147,11 @@ export class Worker implements Estate, Heir {
       await this.#begin();
       return;
     }
-    await this.#goOn(this.#state, succession.how === 'taken' ? succession.timing : null);
+    await this.#goOn(this.#state, succession);
   }
 
   /** Everybody waits: first what clients notice. */
-  async #goOn(state: State, timing: HandOverTiming | null): Promise<void> {
+  async #goOn(state: State, succession: Succession): Promise<void> {
     const begunMs = performance.now();
     this.#runs.load(this.#pools, state.runs);
     this.#listeners.resumeTold();
@@ -162,18 +163,19 @@ export class Worker implements Estate, Heir {
     });
     await this.#accept();
     this.#keeper.ready();
-    const activating = this.#listeners.activate();
+    const activating = succession.activate((id, socket) => this.#listeners.activate(id, socket));
     const serveMs = performance.now() - begunMs;
     this.#listenToKeeper();
     this.#growth.start();
     await activating;
     const activateMs = performance.now() - begunMs - serveMs;
-    const view = timing === null ? null : viewOfTakeover(timing, serveMs, activateMs);
+    const view = succession.how === 'taken' ? viewOfTakeover(succession.timing, serveMs, activateMs) : null;
     this.#takenOver.resolve(view);
     this.#log.info({ ...view }, 'took over');
-    // No pool waits for another one's zygotes.
+    // No pool waits for another one's zygotes, and none for ever for its own.
     for (const [i, pool] of this.#pools.all.entries()) {
-      void adopted[i]?.then(() => this.#pools.configured.includes(pool) && pool.serve());
+      const heard = Promise.race([adopted[i], wait(ADOPT_MS, undefined, { ref: false })]);
+      void heard.then(() => this.#pools.configured.includes(pool) && pool.serve());
     }
     this.#runs.recoverHomeless();
   }
@@ -221,6 +223,10 @@ export class Worker implements Estate, Heir {
     return this.#listeners.sockets();
   }
 
+  describe(id: number): Description | null {
+    return this.#listeners.describe(id);
+  }
+
   /** What was taken on goes on to where it is in the journal, or in somebody else's hands; the rest stays untouched. */
   async quiesce(signal: AbortSignal): Promise<void> {
     if (this.#stopping !== null) throw new Error('the daemon stops');
@@ -235,6 +241,8 @@ export class Worker implements Estate, Heir {
       // A whole turn: what has been answered just now has put its answer down after it.
       await nextTurn();
     } while (!this.#listeners.isReadyToGo || this.#journal.pending > 0);
+    // A `stop` that was answered just now.
+    if (this.#stopping !== null) throw new Error('the daemon stops');
   }
 
   resume(): void {
@@ -250,8 +258,8 @@ export class Worker implements Estate, Heir {
 
   // ---- the successor in a takeover -----------------------------------------------------------------------------
 
-  connection(id: number, socket: Socket): void {
-    this.#listeners.pass(id, socket);
+  connection(id: number, socket: Socket, description: unknown): void {
+    this.#listeners.pass(id, socket, description as Description);
   }
 
   gone(): void {

@@ -115,7 +115,7 @@ function descriptorsIn(control: Buffer, length: number): number[] {
  */
 export function isReadable(fd: number, ms: number): boolean {
   const until = performance.now() + ms;
-  const set = pollSet([fd]);
+  const set = pollSet(fd);
   for (;;) {
     // poll(2) is not started again after a signal (signal(7)): the time that is left is counted anew.
     const left = ms < 0 ? -1 : Math.max(0, Math.ceil(until - performance.now()));
@@ -125,19 +125,10 @@ export function isReadable(fd: number, ms: number): boolean {
   }
 }
 
-/** Which of these have something to read now, or have lost their other side; one system call for all: poll(2). */
-export function readableOf(fds: readonly number[]): boolean[] {
-  const set = pollSet(fds);
-  call('poll', `${fds.length} descriptors`, () => poll(set, fds.length, 0));
-  return fds.map((_, i) => set.readInt16LE(8 * i + 6) !== 0);
-}
-
 /** struct pollfd: the descriptor, what is asked, what is answered. */
-function pollSet(fds: readonly number[]): Buffer {
-  const set = Buffer.alloc(8 * fds.length);
-  fds.forEach((fd, i) => {
-    set.writeInt32LE(fd, 8 * i);
-    set.writeInt16LE(POLLIN, 8 * i + 4);
-  });
+function pollSet(fd: number): Buffer {
+  const set = Buffer.alloc(8);
+  set.writeInt32LE(fd, 0);
+  set.writeInt16LE(POLLIN, 4);
   return set;
 }

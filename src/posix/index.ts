@@ -1,18 +1,20 @@
 // The few system calls that Node lacks, through koffi: typed, synchronous, errno as PosixError.
 // Must not know: anything of Rocksy. No policy, no waiting, no state.
 // This is the folder's only door.
+export { bindDatagram, sendDatagram } from './datagram.ts';
 export {
   isReadable,
   MAX_DESCRIPTORS,
   MAX_MESSAGE_BYTES,
   type ReceivedDescriptors,
-  readableOf,
   receiveDescriptors,
   sendDescriptors,
 } from './descriptors.ts';
+export { ReadySet } from './epoll.ts';
 export { flockExclusive, isCloseOnExec, punchHole, setCloseOnExec } from './file.ts';
 export { isAlive, nameOf, ownerOf, type ProcessName, signalProcess } from './identity.ts';
 export { isPosixError, PosixError } from './libc.ts';
+export { type ListeningAddress, listeningAddress } from './listening.ts';
 export { memfd } from './memory.ts';
 export {
   bootId,

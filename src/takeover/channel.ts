@@ -150,6 +150,7 @@ class Channel implements KeeperChannel {
   #listening: PromiseWithResolvers<readonly string[]> | null = null;
   #estate: Estate | null = null;
   #takeover: PromiseWithResolvers<never> | null = null;
+  #isReady = false;
   readonly #signals = new Mailbox<KeeperSignal>();
   readonly #orphans = new Mailbox<Orphan>();
   #acknowledged: number[] = [];
@@ -182,6 +183,16 @@ class Channel implements KeeperChannel {
       this.listeners.set(name, fds[i] as number);
       this.#backlogs.set(name, listeners.find((listener) => listener.name === name)?.backlog ?? 0);
     });
+    this.#closeUnwanted(new Set(listeners.map(({ name }) => name)));
+  }
+
+  /** A socket listens for as long as anybody has it: newcomers would wait in its queue, for nobody. */
+  #closeUnwanted(wanted: ReadonlySet<string>): void {
+    for (const [name, fd] of this.listeners) {
+      if (wanted.has(name)) continue;
+      this.listeners.delete(name);
+      closeSync(fd);
+    }
   }
 
   /** The descriptors that the keeper has passed, as its message says. */
@@ -207,7 +218,8 @@ class Channel implements KeeperChannel {
   }
 
   async #takeOver(heir: Heir): Promise<Succession> {
-    if ((await this.#succession.promise) === 'alone') return { how: 'alone', adopted: false };
+    if ((await this.#succession.promise) === 'alone')
+      return { how: 'alone', adopted: false, activate: async () => undefined };
     const [dispatches = -1, answers = -1] = this.#passed();
     try {
       const succession = new Successor(heir, dispatches, answers).succeed();
@@ -227,7 +239,8 @@ class Channel implements KeeperChannel {
   takeover(): Promise<never> {
     if (this.#takeover === null) {
       this.#takeover = Promise.withResolvers();
-      void this.#send({ t: 'takeover' });
+      // The keeper replaces nobody who does not serve yet.
+      if (this.#isReady) void this.#send({ t: 'takeover' });
     }
     return this.#takeover.promise;
   }
@@ -247,6 +260,8 @@ class Channel implements KeeperChannel {
 
   ready(): void {
     void this.#send({ t: 'ready' });
+    this.#isReady = true;
+    if (this.#takeover !== null) void this.#send({ t: 'takeover' });
   }
 
   stopping(): Promise<void> {

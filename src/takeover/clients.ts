@@ -1,6 +1,5 @@
 // For servers that only want to keep their connections: all of a takeover but for what a connection means.
 import type { Server, Socket } from 'node:net';
-import { activate } from './activation.ts';
 import type { KeeperChannel } from './channel.ts';
 import type { Estate } from './hand-over.ts';
 import { pack, unpack } from './pack.ts';
@@ -113,15 +112,14 @@ export class Clients<S> implements Estate, Heir {
   /** Takes over what a predecessor has, if there is one, then serves on the listener `name`. */
   async serve(keeper: KeeperChannel, server: Server, name: string): Promise<void> {
     keeper.bequeath(this);
-    if (keeper.isSuccessor) await keeper.succeed(this);
+    const succession = keeper.isSuccessor ? await keeper.succeed(this) : null;
     const listening = new Promise<void>((resolve, reject) =>
       server.once('listening', resolve).once('error', reject),
     );
     keeper.listen(server, name);
     await listening;
     keeper.ready();
-    const sockets = new Map([...this.#clients].map(([id, { socket }]) => [id, socket]));
-    await activate(sockets, (id) => this.#activate(id));
+    await succession?.activate((id) => this.#activate(id));
   }
 
   /** For `net.createServer({ allowHalfOpen: true }, clients.accept)`. */

@@ -8,8 +8,12 @@ export const DISPATCH_VERSION = 1;
 export type ToSuccessor =
   /** First of all, with the memfd in which states will lie. */
   | { readonly kind: 'memory'; readonly version: number }
-  /** One descriptor for each connection. */
-  | { readonly kind: 'connections'; readonly ids: readonly number[] }
+  /** One descriptor for each connection, and what the application says of it. */
+  | {
+      readonly kind: 'connections';
+      readonly ids: readonly number[];
+      readonly descriptions: readonly unknown[];
+    }
   /** Connections that are over; it has them no longer. */
   | { readonly kind: 'gone'; readonly ids: readonly number[] }
   /** The state as it is at the moment lies in the memory: so many bytes. Nothing is meant by it. */

@@ -4,13 +4,15 @@ import { once } from 'node:events';
 import { closeSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { exitNow, MAX_DESCRIPTORS, memfd } from '../posix/index.ts';
-import { DISPATCH_VERSION, dispatch, hearAdopted, PeerGone } from './dispatches.ts';
+import { DISPATCH_VERSION, dispatch, hearAdopted, PeerGone, type ToSuccessor } from './dispatches.ts';
 import { descriptorOf } from './sockets.ts';
 
 /** What an application hands over. None of the calls may throw but for reasons that are to prevent the takeover. */
 export interface Estate {
   /** The connections that go over, each by a number that it keeps. Called several times in each takeover. */
   connections(): Iterable<readonly [id: number, socket: Socket]>;
+  /** What the heir is told of a connection together with its socket: JSON, 200 bytes at most. */
+  describe?(id: number): unknown;
   /**
    * Begins nothing new, and resolves when what was begun has come to a point from which the successor can go on.
    * Rejects when that takes too long, or with the signal's reason; `resume` is called then.
@@ -36,6 +38,8 @@ export interface Introduction {
   readonly answers: number;
   readonly timeoutMs: number;
 }
+
+type Batch = readonly (readonly [id: number, socket: Socket])[];
 
 const BATCH = 100;
 /** So few newcomers are not worth another turn: they are passed when everything stands still. */
@@ -114,7 +118,7 @@ class HandOver {
     const frozenMs = performance.now();
     for (let rest = this.#unpassed(); rest.length > 0; rest = this.#unpassed()) {
       const batch = rest.slice(0, MAX_DESCRIPTORS);
-      this.#now({ kind: 'connections', ids: batch.map(([id]) => id) }, descriptorsOf(batch));
+      this.#now(this.#connections(batch), descriptorsOf(batch));
       this.#note(batch);
     }
     const bytes = this.#writeState();
@@ -157,20 +161,27 @@ class HandOver {
     }
   }
 
-  #unpassed(): (readonly [number, Socket])[] {
-    return [...this.#estate.connections()].filter(
-      ([id, socket]) => !this.#passed.has(id) && descriptorOf(socket) !== null,
-    );
+  #unpassed(): Batch {
+    const unpassed: (readonly [number, Socket])[] = [];
+    for (const each of this.#estate.connections()) {
+      if (!this.#passed.has(each[0]) && descriptorOf(each[1]) !== null) unpassed.push(each);
+    }
+    return unpassed;
   }
 
-  async #pass(batch: readonly (readonly [number, Socket])[]): Promise<void> {
-    const sent = this.#say({ kind: 'connections', ids: batch.map(([id]) => id) }, descriptorsOf(batch));
+  async #pass(batch: Batch): Promise<void> {
+    const sent = this.#say(this.#connections(batch), descriptorsOf(batch));
     this.#note(batch);
     await sent;
   }
 
+  #connections(batch: Batch): ToSuccessor {
+    const ids = batch.map(([id]) => id);
+    return { kind: 'connections', ids, descriptions: ids.map((id) => this.#estate.describe?.(id) ?? null) };
+  }
+
   /** The kernel ends a connection with its last descriptor: when one is over here, the successor has to close its own. */
-  #note(batch: readonly (readonly [number, Socket])[]): void {
+  #note(batch: Batch): void {
     for (const [id, socket] of batch) {
       const over = (): void => {
         this.#passed.delete(id);
@@ -224,6 +235,6 @@ class HandOver {
   }
 }
 
-function descriptorsOf(batch: readonly (readonly [number, Socket])[]): number[] {
+function descriptorsOf(batch: Batch): number[] {
   return batch.map(([, socket]) => descriptorOf(socket) ?? -1);
 }

@@ -1,7 +1,6 @@
 // A process that stays (the keeper) holds the sockets for one that is replaced (the worker); exported as rocksy/takeover.
 // Must not know: anything of Rocksy. It imports src/posix only.
 // This is the folder's only door.
-export { activate } from './activation.ts';
 export {
   connectToKeeper,
   isUnderKeeper,

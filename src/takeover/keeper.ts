@@ -5,6 +5,7 @@ import { type Action, begin, type Event, next, type State, type Step, type Worke
 import { Listeners } from './listeners.ts';
 import { acquireLock } from './lock.ts';
 import { type KeeperSignal, keeperSignals, type Orphan, type Parsed, type ToKeeper } from './messages.ts';
+import { ServiceManager, withoutServiceVariables } from './notify.ts';
 import type { KeeperOptions, ListenerOptions } from './options.ts';
 import { Orphans, reapOrphans } from './orphans.ts';
 import type { Patience } from './waiting.ts';
@@ -30,16 +31,21 @@ const LOOKUP_MS = 10_000;
  *
  * @example process.exitCode = await runKeeper({ listeners: [...], lockDir: '/var/lib/x', entry: '/opt/x/current/worker.js', ... });
  */
-export async function runKeeper(options: KeeperOptions): Promise<number> {
+export async function runKeeper(given: KeeperOptions): Promise<number> {
+  const options = { ...given, env: withoutServiceVariables(given.env) };
   const early = catchEarlySignals();
+  const manager = ServiceManager.take(process.env, options.log);
   const openFiles = raiseDescriptorLimit(options.openFiles ?? DEFAULT_OPEN_FILES);
   setChildSubreaper();
   const patience: Patience = {
     deadlineMs: performance.now() + options.waitMs,
     signal: early.stop,
-    onWait: (error) => options.log('info', `waiting: ${error.message}`, {}),
+    onWait: (error) => {
+      options.log('info', `waiting: ${error.message}`, {});
+      manager.status(`waiting: ${error.message}`);
+    },
   };
-  const listeners = new Listeners();
+  const listeners = new Listeners(manager.inherited);
   try {
     const lock = await acquireLock(options.lockDir, patience);
     try {
@@ -47,19 +53,22 @@ export async function runKeeper(options: KeeperOptions): Promise<number> {
         const { address } = await listeners.open(listener, patience);
         options.log('info', 'listening', { listener: listener.name, address });
       }
+      manager.dropInherited();
       options.log('info', 'keeper started', { pid: process.pid, openFiles });
-      const keeper = new Keeper(options, listeners);
+      const keeper = new Keeper(options, listeners, manager);
       const exitCode = keeper.run();
       for (const signal of early.take()) keeper.signal(signal);
       return await exitCode;
     } finally {
-      listeners.close();
+      listeners.close(manager.holdsSockets ? 'keep files' : 'remove files');
       lock.release();
     }
   } catch (error) {
     if (early.stop.aborted && error instanceof Error && error.name === 'AbortError') return 0;
+    manager.status(`could not start: ${error instanceof Error ? error.message : error}`);
     throw error;
   } finally {
+    manager.close();
     early.take();
   }
 }
@@ -88,6 +97,7 @@ function catchEarlySignals(): { stop: AbortSignal; take(): readonly KeeperSignal
 class Keeper {
   readonly #options: KeeperOptions;
   readonly #listeners: Listeners;
+  readonly #manager: ServiceManager;
   readonly #orphans = new Orphans(ORPHANS_KEPT);
   readonly #exit = Promise.withResolvers<number>();
   readonly #first: Step;
@@ -98,9 +108,10 @@ class Keeper {
   readonly #processes = new Set<WorkerProcess>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: KeeperOptions, listeners: Listeners) {
+  constructor(options: KeeperOptions, listeners: Listeners, manager: ServiceManager) {
     this.#options = options;
     this.#listeners = listeners;
+    this.#manager = manager;
     this.#first = begin(options);
     this.#state = this.#first.state;
   }
@@ -110,7 +121,9 @@ class Keeper {
     // Signals may be merged, so one SIGCHLD stands for any number of children: signal(7). libuv listens too, and
     // reaps the children that it started and no other: uv__wait_children in deps/uv/src/unix/process.c.
     process.on('SIGCHLD', this.#reap);
+    this.#manager.store(this.#listeners.all);
     this.#take(this.#first);
+    this.#manager.watch(() => ({ state: this.#state, workerPid: this.#worker?.pid ?? null }));
     return this.#exit.promise;
   }
 
@@ -125,10 +138,13 @@ class Keeper {
     this.#take(next(this.#state, event, this.#options));
   }
 
-  #take({ state, actions }: Step): void {
-    if (state.phase !== this.#state.phase) clearTimeout(this.#timer);
+  #take(step: Step): void {
+    const { state, actions } = step;
+    const before = this.#state;
+    if (state.phase !== before.phase) clearTimeout(this.#timer);
     this.#state = state;
     for (const action of actions) this.#do(action);
+    this.#manager.tell(before, step, this.#worker?.pid ?? null, this.#successor?.output ?? '');
     if (state.phase === 'ended') this.#finish(state.exitCode);
   }
 
@@ -140,6 +156,7 @@ class Keeper {
       case 'welcome':
         this.#options.log('info', 'worker ready', { pid: this.#worker?.pid });
         this.#closeUnwanted();
+        this.#manager.store(this.#listeners.all);
         this.#sendOrphans(this.#orphans.unacknowledged);
         break;
       case 'forward':

@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises';
 import { closeSync, lstatSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { boundPort, isPosixError, listenTcp, listenUnix, probeUnix } from '../posix/index.ts';
+import type { InheritedSockets } from './notify-sockets.ts';
 import {
   KeeperError,
   type ListenerOptions,
@@ -19,11 +20,19 @@ export interface HeldListener {
   readonly address: string;
   /** Device and inode of the socket file, so that at the end only our own is removed. */
   readonly file: Pick<Stats, 'dev' | 'ino'> | null;
+  /** A service manager has passed it, and holds it too. */
+  readonly inherited: boolean;
 }
 
 /** A Map by name, so that listeners can be added and removed while the keeper runs. Call it with the lock held only. */
 export class Listeners {
   readonly #held = new Map<string, HeldListener>();
+  readonly #inherited: Pick<InheritedSockets, 'take'> | null;
+
+  /** `inherited`: sockets that are there already; a listener that fits one of them uses it. */
+  constructor(inherited: Pick<InheritedSockets, 'take'> | null = null) {
+    this.#inherited = inherited;
+  }
 
   get all(): readonly HeldListener[] {
     return [...this.#held.values()];
@@ -35,11 +44,13 @@ export class Listeners {
       throw new KeeperError('duplicate_listener', `two listeners are named '${options.name}'`, 'rename one');
     }
     const bindable = options.kind === 'tcp' ? await resolved(options) : options;
-    const fd = await whenFree(() => attempt(bindable), patience);
+    const passed = this.#inherited?.take(bindable) ?? null;
+    const inherited = passed !== null;
+    const fd = passed ?? (await whenFree(() => attempt(bindable), patience));
     const held =
       options.kind === 'unix'
-        ? { options, fd, address: options.path, file: lstatSync(options.path) }
-        : { options, fd, address: tcpAddress(options.host, boundPort(fd)), file: null };
+        ? { options, fd, address: options.path, file: lstatSync(options.path), inherited }
+        : { options, fd, address: tcpAddress(options.host, boundPort(fd)), file: null, inherited };
     this.#held.set(options.name, held);
     return held;
   }
@@ -52,21 +63,28 @@ export class Listeners {
   closeOthers(keep: ReadonlySet<string>): string[] {
     const others = this.all.filter(({ options }) => !keep.has(options.name));
     for (const held of others) {
-      closeHeld(held);
+      removeFile(held);
+      closeSync(held.fd);
       this.#held.delete(held.options.name);
     }
     return others.map(({ options }) => options.name);
   }
 
-  /** Closes all and removes the socket files. The accept queues' last connections are reset by the kernel. */
-  close(): void {
-    this.closeOthers(new Set());
+  /**
+   * Closes all. The accept queues' last connections are reset by the kernel, unless somebody else holds the sockets too:
+   * `keep files` leaves the way to them.
+   */
+  close(files: 'remove files' | 'keep files' = 'remove files'): void {
+    for (const held of this.all) {
+      if (files === 'remove files') removeFile(held);
+      closeSync(held.fd);
+    }
+    this.#held.clear();
   }
 }
 
-function closeHeld({ options, fd, file }: HeldListener): void {
+function removeFile({ options, file }: HeldListener): void {
   if (options.kind === 'unix' && file !== null && isSameFile(options.path, file)) unlinkSync(options.path);
-  closeSync(fd);
 }
 
 /** bind(2) takes addresses only. The name's first address, in the resolver's order: getaddrinfo(3). */

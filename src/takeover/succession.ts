@@ -1,13 +1,14 @@
 // The successor's part of a takeover: it takes connections in advance, rehearses, adopts, and owns all by one word.
 import { closeSync, readSync, writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { Activation } from './activation.ts';
 import { DISPATCH_VERSION, type HandOverTiming, type Received, receive, sayAdopted } from './dispatches.ts';
 import { adoptSocket } from './sockets.ts';
 
 /** What the successor makes of its predecessor's estate. Whatever throws here leaves the predecessor serving. */
 export interface Heir {
   /** A connection of the predecessor's, paused. It is still served there: neither read nor write. */
-  connection(id: number, socket: Socket): void;
+  connection(id: number, socket: Socket, description: unknown): void;
   /** That connection is over; the socket has been destroyed. */
   gone(id: number): void;
   /** Reads a state that will never be in force, so that the code is warm and faults show early. Must not change anything. */
@@ -31,9 +32,17 @@ export type SuccessionStep =
  * `taken`: everything is ours, the predecessor has left. `alone`: it died; `adopted` says whether its whole state had
  * been adopted by then, and so is ours, or whether this process begins with nothing of it.
  */
-export type Succession =
+export type Succession = (
   | { readonly how: 'taken'; readonly timing: HandOverTiming }
-  | { readonly how: 'alone'; readonly adopted: boolean };
+  | { readonly how: 'alone'; readonly adopted: boolean }
+) & {
+  /**
+   * Begins to serve the connections: calls `begin` once for each that is still open. Those whose clients have sent
+   * something come first; the rest in slices of 1 ms, between which the event loop turns and who has sent something
+   * meanwhile is moved ahead. Resolves when all have begun.
+   */
+  activate(begin: (id: number, socket: Socket) => void): Promise<void>;
+};
 
 /** The predecessor goes on: this process has to end, and touches nothing. */
 export class TakeoverCalledOff extends Error {
@@ -53,7 +62,7 @@ export class Successor {
   readonly #heir: Heir;
   readonly #dispatches: number;
   readonly #answers: number;
-  readonly #sockets = new Map<number, Socket>();
+  readonly #activation = new Activation();
   #memory = -1;
   #adopted = false;
 
@@ -68,18 +77,21 @@ export class Successor {
       for (let message = receive(this.#dispatches); message !== null; message = receive(this.#dispatches)) {
         if (message.kind === 'commit') {
           this.#heir.step?.('committed');
-          return { how: 'taken', timing: message.timing };
+          return { how: 'taken', timing: message.timing, activate: this.#activate };
         }
         if (message.kind === 'thaw') throw new TakeoverCalledOff();
         this.#take(message);
       }
-      return { how: 'alone', adopted: this.#adopted };
+      if (!this.#adopted) this.#activation.close();
+      return { how: 'alone', adopted: this.#adopted, activate: this.#activate };
     } finally {
       closeSync(this.#dispatches);
       closeSync(this.#answers);
       if (this.#memory >= 0) closeSync(this.#memory);
     }
   }
+
+  readonly #activate: Succession['activate'] = (begin) => this.#activation.run(begin);
 
   #take(message: Received): void {
     switch (message.kind) {
@@ -94,9 +106,10 @@ export class Successor {
         break;
       case 'connections':
         message.ids.forEach((id, i) => {
-          const socket = adoptSocket(message.fds[i] as number);
-          this.#sockets.set(id, socket);
-          this.#heir.connection(id, socket);
+          const fd = message.fds[i] as number;
+          const socket = adoptSocket(fd);
+          this.#activation.add(id, socket, fd);
+          this.#heir.connection(id, socket, message.descriptions[i]);
         });
         this.#heir.step?.('passed');
         this.#acknowledge();
@@ -121,9 +134,8 @@ export class Successor {
   }
 
   #drop(id: number): void {
-    const socket = this.#sockets.get(id);
+    const socket = this.#activation.remove(id);
     if (socket === undefined) return;
-    this.#sockets.delete(id);
     // libuv closes the descriptor within this call, which the client waits for; its event loop stands still.
     socket.destroy();
     this.#heir.gone(id);

@@ -161,26 +161,23 @@ export class Connection {
     return this.#closing.signal;
   }
 
-  /** Goes on where a former process was. Nothing is said or done before `resume`. */
-  static restore(
-    saved: SavedConnection,
-    input: Buffer,
-    output: Buffer,
-    options: Omit<ConstructorParameters<typeof Connection>[0], 'role'>,
-  ): Connection {
-    const connection = new Connection({ ...options, role: saved.role });
-    connection.#restored = { saved, output };
-    connection.#suspended = true;
-    connection.#first = saved.first;
-    connection.#tooLong = saved.tooLong;
-    if (input.length > 0) connection.#input.push(input);
-    connection.#inputBytes = input.length;
-    return connection;
+  /** Goes on where a former process was, with a connection that has been suspended and fed nothing. */
+  restore(saved: SavedConnection, input: Buffer, output: Buffer): void {
+    this.role = saved.role;
+    this.#first = saved.first;
+    this.#tooLong = saved.tooLong;
+    this.#restored = { saved, output };
+    if (input.length > 0) this.#input.push(input);
+    this.#inputBytes = input.length;
   }
 
   /** Takes no more lines until `resume`; what was taken goes on. */
   suspend(): void {
     this.#suspended = true;
+  }
+
+  get isSuspended(): boolean {
+    return this.#suspended;
   }
 
   resume(): void {

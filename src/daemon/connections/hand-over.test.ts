@@ -130,12 +130,9 @@ async function takeOver(
   assert.equal(bytes.length, state.inputBytes + state.outputBytes);
   const next = new Wire();
   next.heard = wire.heard;
-  const successor = Connection.restore(
-    state,
-    bytes.subarray(0, state.inputBytes),
-    bytes.subarray(state.inputBytes),
-    { name: 'test', limits: LIMITS, transport: next, answer },
-  );
+  const successor = connectionOn(next);
+  successor.suspend();
+  successor.restore(state, bytes.subarray(0, state.inputBytes), bytes.subarray(state.inputBytes));
   successor.resume();
   return { connection: successor, wire: next };
 }

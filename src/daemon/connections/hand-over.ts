@@ -9,24 +9,57 @@ export interface Client {
   readonly listener: string;
   readonly connection: Connection;
   readonly socket: Socket;
+  /** What the successor knows of it, in the takeover that is under way. */
+  described: Description | null;
 }
 
-/** All connections but for their bytes. Most are idle at any moment, and need no more than a number each. */
+/** What is said of a connection together with its socket: all there is to know of it while it is idle. */
+export interface Description {
+  readonly listener: string;
+  readonly role: Role | null;
+  readonly first: boolean;
+}
+
+/** All connections but for their bytes. Most are idle at any moment, and as they were described: numbers are enough. */
 export interface SavedConnections {
-  readonly idle: readonly IdleConnections[];
+  readonly idle: readonly number[];
   readonly busy: readonly BusyConnection[];
 }
 
-export interface IdleConnections {
-  readonly listener: string;
-  readonly role: Role | null;
-  readonly hasSpoken: boolean;
-  readonly ids: readonly number[];
+export type BusyConnection = SavedConnection & { readonly id: number };
+
+export function describe(client: Client): Description {
+  const { listener, connection } = client;
+  client.described = { listener, role: connection.role, first: !connection.hasSpoken };
+  return client.described;
 }
 
-export type BusyConnection = SavedConnection & { readonly id: number; readonly listener: string };
+/** What another process needs of these connections; behind it their bytes, in the order of `busy`. */
+export function saveConnections(clients: Iterable<Client>): {
+  readonly saved: SavedConnections;
+  readonly pieces: readonly Buffer[];
+} {
+  const idle: number[] = [];
+  const busy: BusyConnection[] = [];
+  const pieces: Buffer[] = [];
+  for (const client of clients) {
+    const { id, connection, socket } = client;
+    // Closed a moment ago: the other process has to do the same.
+    if (descriptorOf(socket) === null) continue;
+    // A socket that is paused has been read from all the same; 'data' feeds that to its connection, which keeps it.
+    if (socket.readableLength > 0) takeUnread(socket);
+    if (isAsDescribed(client)) {
+      idle.push(id);
+      continue;
+    }
+    const { saved, pieces: bytes } = connection.save(unsentBytes(socket));
+    busy.push({ id, ...saved });
+    for (const piece of bytes) pieces.push(piece);
+  }
+  return { saved: { idle, busy }, pieces };
+}
 
-/** What an idle connection is restored from, together with what the list says of it. */
+/** What an idle connection is restored from, together with what was said of it. */
 export const IDLE: Omit<SavedConnection, 'role' | 'first'> = {
   tooLong: false,
   state: 'open',
@@ -35,30 +68,11 @@ export const IDLE: Omit<SavedConnection, 'role' | 'first'> = {
   outputBytes: 0,
 };
 
-/** What another process needs of these connections; behind it their bytes, in the order of `busy`. */
-export function saveConnections(clients: Iterable<Client>): {
-  readonly saved: SavedConnections;
-  readonly pieces: readonly Buffer[];
-} {
-  const idle = new Map<string, IdleConnections & { ids: number[] }>();
-  const busy: BusyConnection[] = [];
-  const pieces: Buffer[] = [];
-  for (const { id, listener, connection, socket } of clients) {
-    // Closed a moment ago: the other process has to do the same.
-    if (descriptorOf(socket) === null) continue;
-    // A socket that is paused has been read from all the same; 'data' feeds that to its connection, which keeps it.
-    if (socket.readableLength > 0) takeUnread(socket);
-    if (connection.isIdle) {
-      const { role, hasSpoken } = connection;
-      const group = `${role} ${hasSpoken} ${listener}`;
-      const alike = idle.get(group) ?? { listener, role, hasSpoken, ids: [] };
-      alike.ids.push(id);
-      idle.set(group, alike);
-      continue;
-    }
-    const { saved, pieces: bytes } = connection.save(unsentBytes(socket));
-    busy.push({ id, listener, ...saved });
-    for (const piece of bytes) pieces.push(piece);
-  }
-  return { saved: { idle: [...idle.values()], busy }, pieces };
+function isAsDescribed({ connection, described }: Client): boolean {
+  return (
+    described !== null &&
+    connection.isIdle &&
+    connection.role === described.role &&
+    connection.hasSpoken === !described.first
+  );
 }

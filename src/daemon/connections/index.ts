@@ -3,5 +3,5 @@
 // Must not know what a request means, nor runs and pools.
 export { authorize, roleOfToken } from './auth.ts';
 export { type Answerer, Connection, type Task, type Transport } from './connection.ts';
-export type { SavedConnections } from './hand-over.ts';
+export type { Description, SavedConnections } from './hand-over.ts';
 export { Listeners } from './listener.ts';

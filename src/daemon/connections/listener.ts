@@ -1,11 +1,17 @@
 import net from 'node:net';
 import type { Logger } from 'pino';
 import { getDescriptorLimit, getPeerCredentials } from '../../posix/index.ts';
-import { activate } from '../../takeover/index.ts';
 import { encodeAnswer, errorFields, RocksyError } from '../../wire/index.ts';
 import type { Auth, Limits, Listen, Role } from '../config/index.ts';
-import { type Answerer, Connection, type SavedConnection, type Transport } from './connection.ts';
-import { type Client, IDLE, type SavedConnections, saveConnections } from './hand-over.ts';
+import { type Answerer, Connection, type Transport } from './connection.ts';
+import {
+  type Client,
+  type Description,
+  describe,
+  IDLE,
+  type SavedConnections,
+  saveConnections,
+} from './hand-over.ts';
 
 export interface ListenersOptions {
   readonly auth: Auth;
@@ -36,8 +42,10 @@ export class Listeners {
   readonly #options: ListenersOptions;
   readonly #servers: net.Server[] = [];
   readonly #clients = new Map<number, Client>();
-  /** Sockets of a predecessor's connections, of which nothing is known yet. */
-  readonly #passed = new Map<number, net.Socket>();
+  /** Connections of a predecessor's, which serves them. */
+  readonly #passed = new Map<number, Client>();
+  /** Of those that were taken over, the ones that are told of events. */
+  #told: Client[] = [];
   readonly #capacity: number;
   #accepted = 0;
   #suspended = false;
@@ -91,7 +99,7 @@ export class Listeners {
     const { answer } = this.#options;
     const connection = new Connection({ name, role, limits, transport, answer });
     if (this.#suspended) connection.suspend();
-    this.#serve({ id, listener: listen.name, connection, socket });
+    this.#serve({ id, listener: listen.name, connection, socket, described: null });
   }
 
   #serve(client: Client): void {
@@ -127,17 +135,27 @@ export class Listeners {
     return true;
   }
 
+  describe(id: number): Description | null {
+    const client = this.#clients.get(id);
+    return client === undefined ? null : describe(client);
+  }
+
   save(): ReturnType<typeof saveConnections> {
     return saveConnections(this.#clients.values());
   }
 
-  /** A predecessor's connection, which it still serves. */
-  pass(id: number, socket: net.Socket): void {
-    this.#passed.set(id, socket);
+  /** A predecessor's connection, which it still serves: all is made ready for it. */
+  pass(id: number, socket: net.Socket, { listener, role, first }: Description): void {
+    this.#accepted = Math.max(this.#accepted, id);
+    const { limits, answer, log } = this.#options;
+    const transport = new SocketTransport(socket);
+    const name = nameOf(listener, id);
+    const connection = new Connection({ name, role, limits, transport, answer });
+    connection.suspend();
+    connection.restore({ ...IDLE, role, first }, NOTHING, NOTHING);
     socket.on('close', () => this.#passed.delete(id));
-    socket.on('error', (cause) =>
-      this.#options.log.debug({ connection: id, err: cause }, 'connection error'),
-    );
+    socket.on('error', (cause) => log.debug({ connection: name, err: cause }, 'connection error'));
+    this.#passed.set(id, { id, listener, connection, socket, described: null });
   }
 
   /**
@@ -146,50 +164,42 @@ export class Listeners {
    * @param take the bytes behind the state, one piece after the other
    */
   adopt({ idle, busy }: SavedConnections, take: (length: number) => Buffer): void {
-    for (const { listener, role, hasSpoken, ids } of idle) {
-      const saved = { ...IDLE, role, first: !hasSpoken };
-      for (const id of ids) this.#adoptOne(id, listener, saved, NOTHING, NOTHING);
-    }
+    for (const id of idle) this.#adoptOne(id);
     for (const saved of busy) {
-      const { id, listener } = saved;
-      this.#adoptOne(id, listener, saved, take(saved.inputBytes), take(saved.outputBytes));
+      const client = this.#adoptOne(saved.id);
+      client.connection.restore(saved, take(saved.inputBytes), take(saved.outputBytes));
+      if (client.connection.isTold) this.#told.push(client);
     }
     // They ended while they were passed.
-    for (const socket of this.#passed.values()) socket.destroy();
+    this.forgetPassed();
   }
 
-  #adoptOne(id: number, listener: string, saved: SavedConnection, input: Buffer, output: Buffer): void {
-    const socket = this.#passed.get(id);
-    if (socket === undefined) throw new Error(`connection ${id} was not passed by the predecessor`);
+  #adoptOne(id: number): Client {
+    const client = this.#passed.get(id);
+    if (client === undefined) throw new Error(`connection ${id} was not passed by the predecessor`);
     this.#passed.delete(id);
-    this.#accepted = Math.max(this.#accepted, id);
-    const { limits, answer } = this.#options;
-    const transport = new SocketTransport(socket);
-    const name = nameOf(listener, id);
-    const connection = Connection.restore(saved, input, output, { name, limits, transport, answer });
-    this.#serve({ id, listener, connection, socket });
+    this.#clients.set(id, client);
+    return client;
   }
 
-  /** The predecessor died before it had handed over: its connections are lost. */
+  /** The predecessor has closed them, or died before it had handed over. */
   forgetPassed(): void {
-    for (const socket of this.#passed.values()) socket.destroy();
+    for (const { socket } of this.#passed.values()) socket.destroy();
   }
 
   /** Goes on with the connections that are told of events, before anything can happen that they want to hear. */
   resumeTold(): void {
-    for (const { id, connection, socket } of this.#clients.values()) {
-      if (connection.isTold) this.#activate(id, socket);
-    }
+    for (const { id, socket } of this.#told) this.activate(id, socket);
+    this.#told = [];
   }
 
-  /** Begins to serve the connections that were taken over, those first whose clients wait. */
-  async activate(): Promise<void> {
-    await activate(new Map(this.sockets()), (id, socket) => this.#activate(id, socket));
-  }
-
-  #activate(id: number, socket: net.Socket): void {
+  /** Begins to serve a connection that was taken over. */
+  activate(id: number, socket: net.Socket): void {
+    const client = this.#clients.get(id);
+    if (client === undefined || !client.connection.isSuspended) return;
+    this.#serve(client);
     socket.resume();
-    this.#clients.get(id)?.connection.resume();
+    client.connection.resume();
   }
 
   #refuse(socket: net.Socket, transport: Transport): void {
