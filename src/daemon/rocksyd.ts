@@ -129,7 +129,12 @@ async function work(file: string): Promise<void> {
       exitAfterFlush(log, 1);
     });
     await Worker.start(config, version, log, keeper);
-    noteGood(loaded, keeper);
+    try {
+      noteGood(loaded, keeper);
+    } catch (problem) {
+      // The disk is full, perhaps. It serves all the same.
+      log.warn({ err: problem }, 'this configuration could not be noted as one that serves');
+    }
   } catch (error) {
     // For people: who asks for a restart is shown it as it is. What nobody expected is a defect, and says where it lies.
     const line = expected(error);

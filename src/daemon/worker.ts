@@ -24,6 +24,7 @@ import { answer, type Daemon } from './requests/index.ts';
 import { RetentionSweep } from './retention.ts';
 import { logFileName, logOf, type Run, Runs, readProgress, runFileOf } from './runs/index.ts';
 import { step } from './test-kill.ts';
+import { warmUp } from './warm-up.ts';
 
 /** How long zygotes whose runs have ended may take to end. */
 const ZYGOTES_END_MS = 2_000;
@@ -140,6 +141,7 @@ export class Worker implements Estate, Heir {
 
   /** Begins where a predecessor serves, and takes over what it has. */
   async #succeed(): Promise<void> {
+    await warmUp(this.#listeners);
     const succession = await this.#keeper.succeed(this);
     this.#isHeir = false;
     if (this.#state === null) {
@@ -161,9 +163,9 @@ export class Worker implements Estate, Heir {
       const runs = Map.groupBy(given.get(pool.name) ?? [], ([, phase]) => phase.generation);
       return this.#adopt(pool, new Map([...runs].map(([number, all]) => [number, all.map(([key]) => key)])));
     });
+    const activating = succession.activate((id, socket) => this.#listeners.activate(id, socket));
     await this.#accept();
     this.#keeper.ready();
-    const activating = succession.activate((id, socket) => this.#listeners.activate(id, socket));
     const serveMs = performance.now() - begunMs;
     this.#listenToKeeper();
     this.#growth.start();
@@ -309,6 +311,8 @@ export class Worker implements Estate, Heir {
 
   async #end(): Promise<void> {
     const { stopRuns, stopGraceMs } = this.#config;
+    // Answers that were taken over and have not left wait for their connections to begin.
+    await this.#takenOver.promise;
     this.#log.info({ stop_runs: stopRuns, running: this.#runs.liveCount }, 'stopping');
     this.#listeners.stopAccepting();
     if (stopRuns === 'leave') this.#pools.close('leave');

@@ -25,5 +25,5 @@ export {
   type UnixListenerOptions,
 } from './options.ts';
 export { pack, type Unpacked, unpack } from './pack.ts';
-export { descriptorOf, takeUnread, unsentBytes } from './sockets.ts';
+export { adoptSocket, descriptorOf, takeUnread, unsentBytes } from './sockets.ts';
 export type { Heir, Succession, SuccessionStep } from './succession.ts';
