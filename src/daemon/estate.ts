@@ -1,5 +1,6 @@
 import { pack, type Unpacked, unpack } from '../takeover/index.ts';
 import type { SavedConnections } from './connections/index.ts';
+import type { Told } from './logs/index.ts';
 import type { BegunRun } from './runs/index.ts';
 
 /**
@@ -13,6 +14,8 @@ export interface State {
   readonly version: number;
   readonly connections: SavedConnections;
   readonly runs: readonly BegunRun[];
+  /** What subscribers have been told of logs and progress. */
+  readonly told: readonly Told[];
   /** Names of pools that take no new runs because somebody has said so. */
   readonly draining: readonly string[];
 }

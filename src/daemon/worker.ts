@@ -168,6 +168,7 @@ export class Worker implements Estate, Heir {
     this.#keeper.ready();
     const serveMs = performance.now() - begunMs;
     this.#listenToKeeper();
+    this.#growth.goOnFrom(state.told);
     this.#growth.start();
     await activating;
     const activateMs = performance.now() - begunMs - serveMs;
@@ -255,7 +256,8 @@ export class Worker implements Estate, Heir {
   state(): Uint8Array {
     const { saved, pieces } = this.#listeners.save();
     const draining = this.#pools.configured.filter((pool) => pool.isDraining).map((pool) => pool.name);
-    return writeState({ connections: saved, runs: this.#runs.begun(), draining }, pieces);
+    const { told } = this.#growth;
+    return writeState({ connections: saved, runs: this.#runs.begun(), told, draining }, pieces);
   }
 
   // ---- the successor in a takeover -----------------------------------------------------------------------------

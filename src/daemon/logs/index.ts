@@ -17,4 +17,4 @@ export { type Hole, MIN_BOUND_BYTES, removeNotes } from './holes.ts';
 export { Mask, NO_MASK } from './mask.ts';
 export { type LogRange, MAX_CHUNK_BYTES, readRange } from './tail.ts';
 export { LogTimes } from './times.ts';
-export { GrowthWatch, type GrowthWatchOptions, type Watched } from './watch.ts';
+export { GrowthWatch, type GrowthWatchOptions, type Told, type Watched } from './watch.ts';

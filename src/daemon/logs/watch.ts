@@ -27,6 +27,13 @@ export interface GrowthWatchOptions<R extends Watched> {
   readonly nowMs: () => number;
 }
 
+/** What has been told of a run, so that another process tells it no second time. */
+export interface Told {
+  readonly key: RunKey;
+  readonly logSize: number;
+  readonly progress: Progress | null;
+}
+
 interface Entry<R> {
   run: R;
   /** Number of the turn that has last seen this run among the running ones. */
@@ -55,6 +62,8 @@ const AT_ONCE = 4;
 export class GrowthWatch<R extends Watched> {
   readonly #options: GrowthWatchOptions<R>;
   readonly #entries = new Map<RunKey, Entry<R>>();
+  /** What a former process has told of runs that have not been looked at yet. */
+  #told = new Map<RunKey, Told>();
   #turnNumber = 0;
   #timer: NodeJS.Timeout | null = null;
   #current: Promise<void> = Promise.resolve();
@@ -80,6 +89,17 @@ export class GrowthWatch<R extends Watched> {
     await this.#options.times.writeAll();
   }
 
+  /** What has been told of the runs that are watched. */
+  get told(): Told[] {
+    const now = [...this.#entries].map(([key, { logSize, progress }]) => ({ key, logSize, progress }));
+    return [...now, ...this.#told.values()];
+  }
+
+  /** Before `start`: what a former process has told. */
+  goOnFrom(told: readonly Told[]): void {
+    this.#told = new Map(told.map((each) => [each.key, each]));
+  }
+
   #schedule(): void {
     this.#timer = setTimeout(() => {
       // A turn that takes longer than a second is followed by the next one a second later: they never overlap.
@@ -98,6 +118,8 @@ export class GrowthWatch<R extends Watched> {
       if (at > 0 && at % SLICE === 0) await nextTurnOfLoop();
       this.#look(this.#entryOf(run), work);
     }
+    // Who has not been looked at by now has ended.
+    this.#told.clear();
     this.#forgetEnded(work);
     await this.#carryOut(work);
   }
@@ -110,12 +132,14 @@ export class GrowthWatch<R extends Watched> {
       return known;
     }
     const max = this.#options.maxLogBytes;
+    const told = this.#told.get(run.key);
+    this.#told.delete(run.key);
     const entry: Entry<R> = {
       run,
       turn: this.#turnNumber,
-      logSize: 0,
+      logSize: told?.logSize ?? 0,
       runFileSize: 0,
-      progress: null,
+      progress: told?.progress ?? null,
       boundAtBytes: max === 0 ? Number.POSITIVE_INFINITY : max,
       health: 'well',
     };
