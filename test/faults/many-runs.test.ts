@@ -88,6 +88,25 @@ class Newcomers {
   }
 }
 
+/** Those behind the first gate have ended, those behind the second go on until it is opened. */
+async function assertHalves(
+  client: Client,
+  runs: readonly Marked[],
+  first: Gate,
+  second: Gate,
+): Promise<void> {
+  await assertAllRanOnce(
+    client,
+    runs.filter(({ gate }) => gate === first),
+  );
+  await assertRunning(
+    client,
+    runs.filter(({ gate }) => gate === second),
+  );
+  second.open();
+  await assertAllRanOnce(client, runs);
+}
+
 test('200 runs in progress survive kill -9 of the worker, and nobody who connects meanwhile is refused', async () => {
   using first = new Gate(daemon, 'worker-1');
   using second = new Gate(daemon, 'worker-2');
@@ -121,16 +140,7 @@ test('200 runs in progress survive kill -9 of both zygotes; their outcomes come 
   await begin(client, runs);
   for (const pool of ['web', 'os']) process.kill(await daemon.zygotePid(pool), 'SIGKILL');
   first.open();
-  await assertAllRanOnce(
-    client,
-    runs.filter(({ gate }) => gate === first),
-  );
-  await assertRunning(
-    client,
-    runs.filter(({ gate }) => gate === second),
-  );
-  second.open();
-  await assertAllRanOnce(client, runs);
+  await assertHalves(client, runs, first, second);
   for (const run of runs) assert.ok(((await client.status(run.key)).max_rss_bytes ?? 0) > 0, run.key);
 });
 
@@ -144,14 +154,5 @@ test('200 runs in progress survive kill -9 of the keeper, whether they end befor
   await until('half of them have ended', () => pids.filter(isAlive).length === COUNT / 2);
   await daemon.start();
   const client = await daemon.connect();
-  await assertAllRanOnce(
-    client,
-    runs.filter(({ gate }) => gate === first),
-  );
-  await assertRunning(
-    client,
-    runs.filter(({ gate }) => gate === second),
-  );
-  second.open();
-  await assertAllRanOnce(client, runs);
+  await assertHalves(client, runs, first, second);
 });
