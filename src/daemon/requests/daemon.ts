@@ -1,6 +1,7 @@
 import { type RequestNamed, RocksyError } from '../../wire/index.ts';
 import { roleOfToken } from '../connections/index.ts';
 import { freeBytes } from '../logs/index.ts';
+import type { Pool } from '../pools/index.ts';
 import type { Asker, Daemon } from './context.ts';
 
 export const PROTOCOL_VERSION = 1;
@@ -28,10 +29,11 @@ export async function reload(
   // A process that goes on with this begins anew: of a generation that was being started nothing is left.
   task.handOver(() => ({}));
   const chosen = request.pool === undefined ? daemon.pools.configured : [daemon.pools.choose(request.pool)];
-  const reloaded = await Promise.all(
-    chosen.map(async (pool) => ({ name: pool.name, generation: await pool.reload() })),
-  );
-  return { ok: true, pools: reloaded };
+  return { ok: true, pools: await reloadAll(chosen) };
+}
+
+function reloadAll(pools: readonly Pool[]): Promise<readonly { name: string; generation: number }[]> {
+  return Promise.all(pools.map(async (pool) => ({ name: pool.name, generation: await pool.reload() })));
 }
 
 export function drain(request: RequestNamed<'drain'>, daemon: Daemon): object {
@@ -89,10 +91,17 @@ export async function restart(
   }
   const takeover = await daemon.takenOver;
   if (request.reload !== true) return { ok: true, takeover };
-  const reloaded = await Promise.all(
-    daemon.pools.configured.map(async (pool) => ({ name: pool.name, generation: await pool.reload() })),
-  );
-  return { ok: true, takeover, pools: reloaded };
+  try {
+    return { ok: true, takeover, pools: await reloadAll(daemon.pools.configured) };
+  } catch (error) {
+    if (!(error instanceof RocksyError)) throw error;
+    const { code, message, hint, output } = error;
+    throw new RocksyError(code, `The new version serves, but ${message}`, {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+      ...(output === undefined ? {} : { output }),
+    });
+  }
 }
 
 export function stop(_request: RequestNamed<'stop'>, daemon: Daemon): object {
