@@ -36,6 +36,22 @@ try {
   step(`Cold start against warm start (from request to first line of run(), median of ${measuredRuns})`);
   await showStarts(client);
 
+  step('A restart of rocksyd in the middle of a run, whose log is followed over the same connection');
+  await start(client, 'restarted', 'Shop\\Job\\Sleepy', { seconds: 4 });
+  let followed: Promise<void> = Promise.resolve();
+  await new Promise<void>((begun, failed) => {
+    followed = follow(client, 'restarted', (line) => line.includes('1 of 4 s') && begun());
+    followed.catch(failed);
+  });
+  const { worker_pid: before } = await client.request('stats');
+  const { takeover } = await client.request('restart');
+  const { worker_pid: after } = await client.request('stats');
+  say(
+    `  rocksyd is ${daemon.pid} as before, its worker is ${after} instead of ${before}. Whoever asked meanwhile waited ${(takeover as Fields).stall_ms} ms at most.`,
+  );
+  await followed;
+  showOutcome(await outcome(client, 'restarted'));
+
   step('kill -9 of the daemon in the middle of a run');
   await start(client, 'sleepy', 'Shop\\Job\\Sleepy', { seconds: 4 });
   const { worker_pid: worker } = await client.request('stats');

@@ -22,6 +22,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Its state directory; default: `var` in its folder. */
   readonly state?: string;
+  /** What is started; default: this checkout's. */
+  readonly program?: string;
 }
 
 /** What `{user}` in a pool's YAML stands for. */
@@ -34,6 +36,7 @@ export class TestDaemon {
   /** A folder that every pool's user can write to. */
   readonly scratch: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #program: string;
   /** Everything that it has printed, line by line. */
   readonly output: string[] = [];
   #keeper: ChildProcess | null = null;
@@ -44,6 +47,7 @@ export class TestDaemon {
     this.state = options.state ?? path.join(folder, 'var');
     this.socket = path.join(this.state, 'rocksyd.sock');
     this.scratch = path.join(folder, 'scratch');
+    this.#program = options.program ?? PROGRAM;
     const env = Object.entries(options.env ?? {});
     this.#env = Object.fromEntries(env.map(([name, value]) => [name, value.replaceAll('{folder}', folder)]));
   }
@@ -83,7 +87,7 @@ export class TestDaemon {
 
   /** Starts it (again) and waits until it listens. Rejects when it ends before that. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    const keeper = spawn(PROGRAM, ['--config', path.join(this.folder, 'rocksyd.yaml')], {
+    const keeper = spawn(this.#program, ['--config', path.join(this.folder, 'rocksyd.yaml')], {
       env: { ...process.env, ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: this.folder,
