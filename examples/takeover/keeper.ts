@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { runKeeper } from '../../src/takeover/index.ts'; // in your program: 'rocksy/takeover'
 
-const port = Number(process.argv[2] ?? 4000);
+const [port = '4000', entry = 'server.ts'] = process.argv.slice(2);
 
 process.exitCode = await runKeeper({
-  listeners: [{ name: 'tcp', kind: 'tcp', host: '127.0.0.1', port, backlog: 511 }],
+  listeners: [{ name: 'tcp', kind: 'tcp', host: '127.0.0.1', port: Number(port), backlog: 511 }],
   lockDir: mkdtempSync(path.join(tmpdir(), 'takeover-')),
   waitMs: 0,
-  entry: path.join(import.meta.dirname, 'server.ts'),
+  entry: path.join(import.meta.dirname, entry),
   execArgv: [],
   args: [],
   env: process.env,

@@ -9,11 +9,11 @@ const SLICE_MS = 1;
 /** Connections that are not served yet; the kernel notes which of them have something to read. */
 export class Activation {
   readonly #waiting = new Map<number, Socket>();
-  readonly #ready = new ReadySet();
+  #ready: ReadySet | null = new ReadySet();
 
   add(id: number, socket: Socket, fd: number): void {
     this.#waiting.set(id, socket);
-    this.#ready.add(fd, id);
+    this.#ready?.add(fd, id);
   }
 
   remove(id: number): Socket | undefined {
@@ -28,7 +28,7 @@ export class Activation {
       if (socket !== undefined && descriptorOf(socket) !== null) begin(id, socket);
     };
     while (this.#waiting.size > 0) {
-      for (const id of this.#ready.take()) beginOne(id);
+      for (const id of this.#ready?.take() ?? []) beginOne(id);
       const until = performance.now() + SLICE_MS;
       for (const id of this.#waiting.keys()) {
         if (performance.now() > until) break;
@@ -40,6 +40,8 @@ export class Activation {
   }
 
   close(): void {
-    this.#ready.close();
+    this.#ready?.close();
+    this.#ready = null;
+    this.#waiting.clear();
   }
 }

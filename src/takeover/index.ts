@@ -12,6 +12,7 @@ export {
 export { Client, Clients, type Service } from './clients.ts';
 export type { HandOverTiming } from './dispatches.ts';
 export type { Estate, HandOverStep } from './hand-over.ts';
+export { HttpClients, type HttpClientsOptions } from './http-clients.ts';
 export { runKeeper } from './keeper.ts';
 export type { Backoff } from './lifecycle.ts';
 export { CHANNEL_VERSION, type KeeperSignal, type Orphan } from './messages.ts';
