@@ -1,7 +1,7 @@
 import { pack, type Unpacked, unpack } from '../takeover/index.ts';
 import type { SavedConnections } from './connections/index.ts';
 import type { Told } from './logs/index.ts';
-import type { BegunRun } from './runs/index.ts';
+import type { BegunRun, EndingOrphan } from './runs/index.ts';
 
 /**
  * Raised when this release can't go on with what an older one hands over, or the other way round. Fields may be added
@@ -14,6 +14,8 @@ export interface State {
   readonly version: number;
   readonly connections: SavedConnections;
   readonly runs: readonly BegunRun[];
+  /** Runs without a zygote that have been told to end. */
+  readonly ending: readonly EndingOrphan[];
   /** What subscribers have been told of logs and progress. */
   readonly told: readonly Told[];
   /** Names of pools that take no new runs because somebody has said so. */

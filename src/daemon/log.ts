@@ -20,10 +20,10 @@ export function createLog(level: string, name: string, output: number): Logger {
   return pino(options, pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES }));
 }
 
-/** Resolves when what was logged has been written; without an error also when nobody takes it, after a second. */
-export function flushed(log: Logger): Promise<void> {
+/** Resolves when what was logged has been written; without an error also when nobody takes it within `ms`. */
+export function flushed(log: Logger, ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, 1_000).unref();
+    setTimeout(resolve, ms).unref();
     log.flush(() => resolve());
   });
 }

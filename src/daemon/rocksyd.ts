@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import path from 'node:path';
 import { Command } from 'commander';
 import {
@@ -129,6 +130,8 @@ async function work(file: string): Promise<void> {
       exitAfterFlush(log, 1);
     });
     await Worker.start(config, version, log, keeper);
+    // Node writes it when a process ends, and one that is replaced ends at once.
+    flushCompileCache();
     try {
       noteGood(loaded, keeper);
     } catch (problem) {

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -30,8 +31,13 @@ import { warmUp } from './warm-up.ts';
 const ZYGOTES_END_MS = 2_000;
 /** How long a start waits for zygotes of before to say hello; slower ones are still waited for, beside. */
 const ADOPT_MS = 5_000;
-/** How long short requests and commits may take to end before everything stands still; longer, and the takeover is off. */
-const QUIESCE_MS = 5_000;
+/** How long what is in progress may take to end while everybody is served; longer, and the takeover is off. */
+const SETTLE_MS = 5_000;
+/** The same for what has begun since, while nothing new is begun. */
+const QUIESCE_MS = 1_000;
+const LOOK_MS = 2;
+/** For the last lines of the log to be taken. */
+const FLUSH_MS = 100;
 /** More than Node's own 511: a whole fleet may come back at once. */
 const BACKLOG = 4_096;
 const SECRET_NAME = /PASS|SECRET|TOKEN|KEY|CREDENTIAL/i;
@@ -71,7 +77,6 @@ export class Worker implements Estate, Heir {
     const worker = new Worker(config, version, log, keeper, journal);
     if (keeper.isSuccessor) await worker.#succeed();
     else await worker.#begin();
-    keeper.bequeath(worker);
     return worker;
   }
 
@@ -135,6 +140,7 @@ export class Worker implements Estate, Heir {
     for (const pool of this.#pools.configured) pool.serve();
     this.#growth.start();
     await this.#accept();
+    this.#keeper.bequeath(this);
     this.#keeper.ready();
     for (const listen of this.#config.listen) process.stdout.write(`listening on ${listen.name}\n`);
   }
@@ -156,6 +162,7 @@ export class Worker implements Estate, Heir {
   async #goOn(state: State, succession: Succession): Promise<void> {
     const begunMs = performance.now();
     this.#runs.load(this.#pools, state.runs);
+    this.#runs.orphans.goOnFrom(state.ending);
     this.#listeners.resumeTold();
     const given = Map.groupBy(state.runs, ([key]) => this.#runs.get(key)?.identity.pool);
     const adopted = this.#pools.all.map((pool) => {
@@ -165,6 +172,7 @@ export class Worker implements Estate, Heir {
     });
     const activating = succession.activate((id, socket) => this.#listeners.activate(id, socket));
     await this.#accept();
+    this.#keeper.bequeath(this);
     this.#keeper.ready();
     const serveMs = performance.now() - begunMs;
     this.#listenToKeeper();
@@ -192,6 +200,9 @@ export class Worker implements Estate, Heir {
     for (const listen of this.#config.listen) {
       const fd = this.#keeper.listeners.get(listen.name);
       if (fd === undefined) throw new Error(`the keeper has no listener ${listen.name}`);
+      // A file that was there before has the mode that it was made with.
+      if (listen.kind === 'unix' && (fs.statSync(listen.path).mode & 0o777) !== listen.mode)
+        fs.chmodSync(listen.path, listen.mode);
       await this.#listeners.add(listen, fd);
     }
   }
@@ -230,17 +241,31 @@ export class Worker implements Estate, Heir {
     return this.#listeners.describe(id);
   }
 
+  /** Somebody whose request hangs (its zygote is stopped) must not keep all others waiting. */
+  async settle(signal: AbortSignal): Promise<void> {
+    const until = performance.now() + SETTLE_MS;
+    const tasks = this.#listeners.shortTasks();
+    for (let left = tasks; left.length > 0; left = left.filter(({ isShort }) => isShort)) {
+      if (performance.now() > until) {
+        const names = [...new Set(left.map(({ name }) => `'${name}'`))].join(', ');
+        throw new Error(`a request (${names}) is not answered and can't be handed over: try again later`);
+      }
+      await wait(LOOK_MS, undefined, { signal });
+    }
+    await this.#logTimes.writeAll();
+  }
+
   /** What was taken on goes on to where it is in the journal, or in somebody else's hands; the rest stays untouched. */
   async quiesce(signal: AbortSignal): Promise<void> {
     if (this.#stopping !== null) throw new Error('the daemon stops');
     this.#listeners.suspend();
-    for (const pool of this.#pools.all) pool.holdNews();
+    for (const pool of this.#pools.all) pool.holdNews(true);
     const until = performance.now() + QUIESCE_MS;
-    await Promise.all([this.#logTimes.writeAll(), flushed(this.#log)]);
+    await flushed(this.#log, FLUSH_MS);
     do {
       signal.throwIfAborted();
       if (performance.now() > until)
-        throw new Error(`a request has not been answered within ${QUIESCE_MS} ms`);
+        throw new Error(`requests or the journal took longer than ${QUIESCE_MS} ms: try again later`);
       // A whole turn: what has been answered just now has put its answer down after it.
       await nextTurn();
     } while (!this.#listeners.isReadyToGo || this.#journal.pending > 0);
@@ -249,7 +274,7 @@ export class Worker implements Estate, Heir {
   }
 
   resume(): void {
-    for (const pool of this.#pools.all) pool.takeNews();
+    for (const pool of this.#pools.all) pool.holdNews(false);
     this.#listeners.resume();
   }
 
@@ -257,7 +282,8 @@ export class Worker implements Estate, Heir {
     const { saved, pieces } = this.#listeners.save();
     const draining = this.#pools.configured.filter((pool) => pool.isDraining).map((pool) => pool.name);
     const { told } = this.#growth;
-    return writeState({ connections: saved, runs: this.#runs.begun(), told, draining }, pieces);
+    const { ending } = this.#runs.orphans;
+    return writeState({ connections: saved, runs: this.#runs.begun(), ending, told, draining }, pieces);
   }
 
   // ---- the successor in a takeover -----------------------------------------------------------------------------

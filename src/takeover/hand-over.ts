@@ -13,6 +13,8 @@ export interface Estate {
   connections(): Iterable<readonly [id: number, socket: Socket]>;
   /** What the heir is told of a connection together with its socket: JSON, 200 bytes at most. */
   describe?(id: number): unknown;
+  /** Waits, while everybody is served, until `quiesce` can be expected to be short. As with it, a rejection is a refusal. */
+  settle?(signal: AbortSignal): Promise<void>;
   /**
    * Begins nothing new, and resolves when what was begun has come to a point from which the successor can go on.
    * Rejects when that takes too long, or with the signal's reason; `resume` is called then.
@@ -101,6 +103,8 @@ class HandOver {
     this.#estate.step?.('passed');
     for (let i = 0; i < REHEARSALS; i++) await this.#rehearse();
     this.#estate.step?.('rehearsed');
+    await this.#estate.settle?.(this.#end.signal);
+    this.#end.signal.throwIfAborted();
     const prepareMs = performance.now() - begunMs;
     const stalledSinceMs = Number(process.hrtime.bigint()) / 1e6;
     const quiescingMs = performance.now();

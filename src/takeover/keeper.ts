@@ -261,7 +261,7 @@ class Keeper {
 
   #refuse(reason: string): void {
     const output = this.#successor?.output ?? '';
-    this.#options.log('error', 'takeover refused; the worker serves on', { reason, pid: this.#worker?.pid });
+    this.#options.log('error', 'takeover refused', { reason, pid: this.#worker?.pid });
     this.#worker?.send({ t: 'refused', reason, output }, this.#onLost);
   }
 

@@ -163,7 +163,7 @@ function prepared(state: State, limits: LifecycleLimits): Step {
   return {
     state: { ...state, stage: 'handing-over' },
     // The worker keeps to the same time. Ours is for one that does not even notice that it is over.
-    actions: [{ do: 'introduce' }, { do: 'arm', ms: 2 * limits.takeoverTimeoutMs }],
+    actions: [{ do: 'introduce' }, { do: 'arm', ms: 2 * limits.takeoverTimeoutMs + 5_000 }],
   };
 }
 

@@ -27,8 +27,11 @@ export type Answerer = (request: RawRequest, connection: Connection, task: Task)
 
 /** A request while it is being answered, or for as long as it goes on. */
 export interface Task {
+  readonly name: string;
   /** Where a former process got to with it; null: it begins here. */
   readonly resumed: object | null;
+  /** It is in progress, and could not be gone on with elsewhere: it has to end before a takeover. */
+  readonly isShort: boolean;
   /** From now on another process could go on with it from what `progress` (for JSON) says then. */
   handOver(progress: () => object): void;
 }
@@ -74,6 +77,14 @@ class RunningTask implements Task {
   constructor(request: RawRequest, resumed: object | null) {
     this.request = request;
     this.resumed = resumed;
+  }
+
+  get name(): string {
+    return this.request.name;
+  }
+
+  get isShort(): boolean {
+    return !this.answered && this.progress === null;
   }
 
   handOver(progress: () => object): void {
@@ -214,6 +225,10 @@ export class Connection {
         void this.#respond({ request, bytes }, task).then(() => this.#inTurn());
       } else void this.#respond({ request, bytes }, task);
     }
+  }
+
+  shortTasks(): Task[] {
+    return [...this.#tasks].filter(({ isShort }) => isShort);
   }
 
   /** Whether everything that is in progress could go on in another process as it is now. */

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { getDescriptorLimit, getPeerCredentials } from '../../posix/index.ts';
 import { encodeAnswer, errorFields, RocksyError } from '../../wire/index.ts';
 import type { Auth, Limits, Listen, Role } from '../config/index.ts';
-import { type Answerer, Connection, type Transport } from './connection.ts';
+import { type Answerer, Connection, type Task, type Transport } from './connection.ts';
 import {
   type Client,
   type Description,
@@ -138,6 +138,11 @@ export class Listeners {
   describe(id: number): Description | null {
     const client = this.#clients.get(id);
     return client === undefined ? null : describe(client);
+  }
+
+  /** Requests in progress that can't be handed over as they are. */
+  shortTasks(): Task[] {
+    return [...this.#clients.values()].flatMap(({ connection }) => connection.shortTasks());
   }
 
   save(): ReturnType<typeof saveConnections> {

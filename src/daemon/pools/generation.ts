@@ -65,8 +65,10 @@ export class Generation {
   #detached = false;
   /** Its answer is being waited for. */
   #asked = false;
-  /** News that came before the session was taken in; null once they are passed on as they come. */
-  #held: RunEvent[] | null = null;
+  /** News that wait: the pool does not know the session yet, or a takeover is near. */
+  #held: RunEvent[] = [];
+  #isTakenIn = false;
+  #isOnHold = false;
   readonly #abort = new AbortController();
   readonly #sessionWaiters = new Set<() => void>();
 
@@ -154,19 +156,25 @@ export class Generation {
 
   /** Passes on what the zygote has told so far, and from now on at once. The pool calls it when it knows the generation. */
   takeIn(): void {
-    const held = this.#held ?? [];
-    this.#held = null;
+    this.#isTakenIn = true;
+    if (!this.#isOnHold) this.#passOn();
+  }
+
+  #passOn(): void {
+    const held = this.#held;
+    this.#held = [];
     for (const event of held) this.#options.listener.onRun(this, event);
   }
 
-  /** Keeps the zygote's news back until `takeIn`: a successor will hear them, or we will. */
-  hold(): void {
-    this.#held ??= [];
+  /** Keeps the zygote's news back, or no longer: in a takeover a successor will hear them, or we will. */
+  hold(on: boolean): void {
+    this.#isOnHold = on;
+    if (!on && this.#isTakenIn) this.#passOn();
   }
 
   /** Of the runs that were given to it, those of which the session that was just begun tells nothing. */
   get untold(): RunKey[] {
-    const told = new Set<string>((this.#held ?? []).map((event) => event.key));
+    const told = new Set<string>(this.#held.map((event) => event.key));
     return [...this.runs].filter((key) => !told.has(key));
   }
 
@@ -183,12 +191,13 @@ export class Generation {
     const session = await this.#options.nextSession();
     let established = false;
     this.#held = [];
+    this.#isTakenIn = false;
     const { client, hello } = await ZygoteClient.connect(
       dialable(this.files.socket),
       session,
       {
         onRun: (event) => {
-          if (this.#held === null) this.#options.listener.onRun(this, event);
+          if (this.#isTakenIn && !this.#isOnHold) this.#options.listener.onRun(this, event);
           else this.#held.push(event);
         },
         // A session that ends before its hello is the rejection of this call.

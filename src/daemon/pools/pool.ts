@@ -169,13 +169,9 @@ export class Pool {
     this.#unvouched(generation, untold);
   }
 
-  /** Keeps all news of runs back, for a successor; `takeNews` lets them come. */
-  holdNews(): void {
-    for (const generation of this.#generations) generation.hold();
-  }
-
-  takeNews(): void {
-    for (const generation of this.#generations) generation.takeIn();
+  /** Keeps all news of runs back, for a successor, or lets them come again. */
+  holdNews(on: boolean): void {
+    for (const generation of this.#generations) generation.hold(on);
   }
 
   /** Of several that serve the newest goes on. */

@@ -2,6 +2,7 @@
 // For requests, which start runs and ask about them, and for pools, which report.
 // Must not know connections, nor how an answer looks beyond a run's view.
 export { logFileName, logOf, runFileOf } from './files.ts';
+export type { EndingOrphan } from './orphans.ts';
 export { type BegunRun, Runs } from './registry.ts';
 export {
   change,

@@ -32,6 +32,13 @@ interface Watched {
   killAtMs: number | null;
 }
 
+/** An orphan that has been told to end: why, and when it is killed (milliseconds of the epoch). */
+export interface EndingOrphan {
+  readonly key: string;
+  readonly reason: string;
+  readonly killAtMs: number;
+}
+
 interface Told {
   readonly end: OrphanEnd;
   readonly atMs: number;
@@ -51,6 +58,8 @@ export class Orphans {
   readonly #watched = new Map<string, Watched>();
   readonly #watchedByProcess = new Map<string, Watched>();
   readonly #told = new Map<string, Told>();
+  /** What a former process has told to end and is not watched here yet. */
+  readonly #ending = new Map<string, EndingOrphan>();
   readonly #acknowledge: (id: number) => void;
   #timer: NodeJS.Timeout | null = null;
 
@@ -73,15 +82,17 @@ export class Orphans {
    */
   watch(key: string, process: ClaimedProcess, onEnd: (exit: Exit | null) => void): void {
     if (this.#watched.has(key)) return;
+    const ending = this.#ending.get(key);
+    this.#ending.delete(key);
     const watched: Watched = {
       key,
       process,
       onEnd,
       goneSinceMs: null,
-      reason: null,
+      reason: ending?.reason ?? null,
       cancelAtMs: null,
       killAfterMs: 0,
-      killAtMs: null,
+      killAtMs: ending?.killAtMs ?? null,
     };
     this.#watched.set(key, watched);
     this.#watchedByProcess.set(nameText(process), watched);
@@ -95,6 +106,20 @@ export class Orphans {
     if (watched === undefined) return;
     watched.cancelAtMs = cancelAtMs;
     watched.killAfterMs = killAfterMs;
+  }
+
+  /** Those that have been told to end, for another process that goes on with them. */
+  get ending(): EndingOrphan[] {
+    const ending = [...this.#ending.values()];
+    for (const { key, reason, killAtMs } of this.#watched.values()) {
+      if (reason !== null && killAtMs !== null) ending.push({ key, reason, killAtMs });
+    }
+    return ending;
+  }
+
+  /** What a former process has told to end. */
+  goOnFrom(ending: readonly EndingOrphan[]): void {
+    for (const each of ending) this.#ending.set(each.key, each);
   }
 
   pids(): number[] {
@@ -122,6 +147,7 @@ export class Orphans {
 
   /** Nobody will ask any more: the keeper may forget all that is not still being written down. */
   close(): void {
+    this.#ending.clear();
     this.#watched.clear();
     this.#watchedByProcess.clear();
     for (const [name, told] of this.#told) if (told.state === 'unclaimed') this.#forget(name);
