@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { TestDaemon } from '../support/daemon.ts';
+import { TestDaemon, until } from '../support/daemon.ts';
 import { NO_LOSSES, startLoad } from '../support/load/load.ts';
 
 const TAKEOVERS = Number(process.env.TAKEOVERS ?? 10);
@@ -53,4 +53,42 @@ test('subscribers are told of logs and progress once, whoever tells them', async
   }
   assert.deepEqual(told.toSorted(), [4, 8, 'progress']);
   await client.cancel('k');
+});
+
+test('a request that hangs has the restart refused, and keeps nobody else waiting', async () => {
+  await using daemon = await TestDaemon.start(DAEMON);
+  const [client, other] = [await daemon.connect(), await daemon.connect()];
+  await client.run({ key: 'k', argv: ['sleep', '1000'] });
+  const zygote = await daemon.zygotePid('os');
+  process.kill(zygote, 'SIGSTOP');
+  const hanging = client.signal('k', 'SIGTERM');
+  let isRefused = false;
+  const refused = client.restart().finally(() => {
+    isRefused = true;
+  });
+  let longestMs = 0;
+  const watching = assert.rejects(refused, /'signal'.* is not answered/);
+  while (!isRefused) {
+    const askedMs = performance.now();
+    await other.status('k');
+    longestMs = Math.max(longestMs, performance.now() - askedMs);
+  }
+  await watching;
+  assert.ok(longestMs < 2_000, `somebody waited ${longestMs} ms`);
+  process.kill(zygote, 'SIGCONT');
+  await hanging;
+  assert.notEqual((await client.restart()).takeover, null);
+});
+
+test('a run without zygote that was told to end is still killed in time, and by that reason', async () => {
+  await using daemon = await TestDaemon.start(DAEMON);
+  const client = await daemon.connect();
+  await client.run({ key: 'k', argv: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'] });
+  const zygote = await daemon.zygotePid('os');
+  process.kill(zygote, 'SIGKILL');
+  await until('another zygote serves', async () => (await daemon.zygotePid('os')) !== zygote);
+  await client.cancel('k', { kill_after_ms: 2_000 });
+  await client.restart();
+  const run = await client.wait('k');
+  assert.deepEqual([run.outcome, run.signal], ['cancelled', 'SIGKILL']);
 });
