@@ -20,7 +20,7 @@ test('every command has help with examples', async () => {
   assert.equal(code, 0);
   assert.match(out, /^Usage: rocksy ps /);
   const visible = createProgram().commands.filter((command) => !command.name().startsWith('__'));
-  assert.equal(visible.length, 12);
+  assert.equal(visible.length, 13);
   for (const command of visible) {
     const help: string[] = [];
     command.configureOutput({ writeOut: (text) => void help.push(text) }).outputHelp();
@@ -341,6 +341,26 @@ test('pools, drain and reload; a failed bootstrap shows what it printed', async 
   });
   assert.equal((await rocksy(daemon, 'drain', 'os', '--off')).out, 'os takes runs again\n');
   assert.equal((daemon.only('drain') as { on?: boolean }).on, false);
+});
+
+test('restart says how it went, or why nothing has changed', async () => {
+  const takeover = { connections: 3, stall_ms: 4.5 };
+  await using daemon = await Daemon.start({
+    restart: ({ reload }) =>
+      reload === true
+        ? [{ ok: true, takeover, pools: [{ name: 'web', generation: 8 }] }]
+        : [refused('takeover_refused', 'Nothing has changed: why', { output: 'SyntaxError: here\n' })],
+  });
+  assert.deepEqual(await rocksy(daemon, 'restart', '--reload'), {
+    code: 0,
+    out: 'restarted: 3 connections went over, nobody waited longer than 4.5 ms\nweb: generation 8 serves\n',
+    err: '',
+  });
+  assert.deepEqual(await rocksy(daemon, 'restart'), {
+    code: 1,
+    out: '',
+    err: 'SyntaxError: here\nrocksy: Nothing has changed: why\n',
+  });
 });
 
 test('the token comes from a file and is printed nowhere', async () => {
