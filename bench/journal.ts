@@ -101,8 +101,6 @@ async function acceptOnly(journal: Journal, name: string): Promise<void> {
 async function wholeRun(journal: Journal, name: string): Promise<void> {
   const { identity } = aRun(name);
   await journal.accept({ identity, phase: { state: 'queued' } });
-  void journal.record({ identity, phase: { state: 'starting', generation: 1 } });
-  void journal.record({ identity, phase: { state: 'running', generation: 1, pid: 4711, startedMs: 1 } });
   await journal.record({ identity, phase: ENDED });
 }
 

@@ -48,7 +48,7 @@ export class EventStream implements AsyncIterableIterator<RunEvent, void, void>,
   async return(): Promise<IteratorResult<RunEvent, void>> {
     this.#abort.abort();
     // What it fails of is the abort above, or an end that `next` has told.
-    await this.#items.return(undefined as never).catch(() => {});
+    await Promise.allSettled([this.#items.return(undefined as never)]);
     return { done: true, value: undefined };
   }
 

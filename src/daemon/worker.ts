@@ -217,7 +217,7 @@ export class Worker implements Estate, Heir {
 
   async #restart(begun: () => void): Promise<never> {
     // Whoever asked before us is told by himself how that ended.
-    while (this.#takeover !== null) await this.#takeover.catch(() => undefined);
+    while (this.#takeover !== null) await Promise.allSettled([this.#takeover]);
     begun();
     this.#log.info('a takeover is asked for');
     this.#takeover = this.#keeper.takeover();
@@ -324,7 +324,16 @@ export class Worker implements Estate, Heir {
 
   #signal(signal: KeeperSignal): void {
     if (signal === 'SIGTERM' || signal === 'SIGINT') this.#stop();
-    else void this.#restart(() => undefined).catch(() => undefined); // which has been logged
+    else void this.#restartBySignal(signal);
+  }
+
+  async #restartBySignal(signal: KeeperSignal): Promise<void> {
+    try {
+      await this.#restart(() => this.#log.info({ signal }, 'restarting by signal'));
+    } catch (error) {
+      // Why it was refused has been logged, and nobody asked who could be told.
+      if (!(error instanceof RocksyError)) throw error;
+    }
   }
 
   #stop(): void {

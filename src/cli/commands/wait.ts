@@ -24,7 +24,7 @@ async function act(
   const limit = options.timeout === undefined ? {} : { timeout_ms: options.timeout };
   const ends = keys.map((key) => client.wait(key, limit));
   // The first to fail is told; the others fail for the same reason or are of no interest any more.
-  for (const end of ends) end.catch(() => {});
+  void Promise.allSettled(ends);
   const runs: RunView[] = [];
   for (const end of ends) {
     const run = await end;

@@ -25,7 +25,7 @@ export interface JournalOptions {
 }
 
 const FILE = 'journal.db';
-const LIMITS: TurnLimits = { maxPending: 50_000, maxPendingBytes: 256 * 1024 * 1024, lazyMs: 50 };
+const LIMITS: TurnLimits = { maxPending: 50_000, maxPendingBytes: 256 * 1024 * 1024 };
 const IDLE_MS = 5000;
 
 /**
@@ -84,24 +84,11 @@ export class Journal implements AsyncDisposable {
    * Notes how a known run stands. What comes later wins, but nothing replaces an end, and only an end replaces `running`;
    * news that come too late are dropped. An outcome that is rejected is the caller's to try again until it is written:
    * only then may it be reported and acknowledged. `not_found`: there is no such run (it ended and was freed).
-   *
-   * Phases before the end are hints that make recovery quicker. They need not be awaited (a rejection that nobody hears
-   * is no unhandled one), and wait up to 50 ms for another commit to share.
    */
-  record(run: Run): Promise<void> {
-    const written = this.#record(run);
-    // Whoever wants to know awaits what is returned; a hint that was not written is not missed.
-    if (run.phase.state !== 'ended') written.catch(() => {});
-    return written;
-  }
-
-  async #record({ identity: { key }, phase }: Run): Promise<void> {
+  async record({ identity: { key }, phase }: Run): Promise<void> {
     const to = columnsOfPhase(phase);
     const bytes = to.phase.length + (to.result?.length ?? 0);
-    const known = await this.#turns.submit(
-      { op: 'record', key, to },
-      { bytes, lazy: phase.state !== 'ended' },
-    );
+    const known = await this.#turns.submit({ op: 'record', key, to }, { bytes });
     if (known === 'unknown') throw new RocksyError('not_found', `The journal has no run '${key}'`);
   }
 
@@ -114,7 +101,7 @@ export class Journal implements AsyncDisposable {
       over = this.#retention.discardingOf(key)
     ) {
       // Whether it succeeded is told to whoever asked for it; here only that it is over counts.
-      await over.catch(() => {});
+      await Promise.allSettled([over]);
     }
     return this.#turns.submit({ op: 'free', key, tombstoneMs: tombstone ? this.#now() : null });
   }

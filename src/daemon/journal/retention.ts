@@ -38,7 +38,7 @@ export class Retention {
   expire(policy: RetentionPolicy, discard: Discard): Promise<Removed[]> {
     const removed = this.#last.then(() => this.#expire(policy, discard));
     // The caller hears of a failure; the next call only waits for the end of this one.
-    this.#last = removed.catch(() => {});
+    this.#last = Promise.allSettled([removed]);
     return removed;
   }
 

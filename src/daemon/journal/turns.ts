@@ -10,8 +10,6 @@ export interface TurnLimits {
   /** What may wait to be written; beyond it new things are refused. */
   readonly maxPending: number;
   readonly maxPendingBytes: number;
-  /** How long an unhurried Op waits at most for others to share their commit. */
-  readonly lazyMs: number;
 }
 
 /** One transaction's worth: so much is written while the others wait. */
@@ -44,10 +42,7 @@ export class Turns {
   #queue: Waiting[] = [];
   #queuedBytes = 0;
   #inFlight: Waiting[] = [];
-  /** Something in the queue wants a commit now. */
-  #hurry = false;
   #next: NodeJS.Immediate | null = null;
-  #lazy: NodeJS.Timeout | null = null;
   #drained: (() => void) | null = null;
   #lastFailure: Failure | null = null;
 
@@ -96,15 +91,14 @@ export class Turns {
     return this.#queue.length + this.#inFlight.length;
   }
 
-  /** Resolves when the Op is committed. `lazy`: no commit is made for it alone before `lazyMs`. */
-  submit<O extends Op>(op: O, how: { bytes?: number; lazy?: boolean } = {}): Promise<Results[O['op']]> {
+  /** Resolves when the Op is committed. */
+  submit<O extends Op>(op: O, { bytes = 0 }: { bytes?: number } = {}): Promise<Results[O['op']]> {
     const { promise, resolve, reject } = Promise.withResolvers<Results[O['op']]>();
     const refusal = this.#refusal();
     if (refusal !== null) {
       reject(refusal);
       return promise;
     }
-    const bytes = how.bytes ?? 0;
     this.#queue.push({
       op,
       bytes,
@@ -115,8 +109,7 @@ export class Turns {
       },
     });
     this.#queuedBytes += bytes;
-    if (how.lazy) this.#lazy ??= setTimeout(() => this.#schedule(), this.#limits.lazyMs);
-    else this.#schedule();
+    this.#schedule();
     return promise;
   }
 
@@ -151,15 +144,12 @@ export class Turns {
 
   // An immediate and not a microtask: it comes after the whole poll phase, so what many connections brought is together.
   #schedule(): void {
-    this.#hurry = true;
     if (this.#inFlight.length > 0) return;
     this.#next ??= setImmediate(() => this.#send());
   }
 
   #send(): void {
     this.#next = null;
-    if (this.#lazy !== null) clearTimeout(this.#lazy);
-    this.#lazy = null;
     if (this.#queue.length === 0 || this.#state.state === 'dead') return;
     let count = 0;
     let bytes = 0;
@@ -172,7 +162,6 @@ export class Turns {
     this.#inFlight = count === this.#queue.length ? this.#queue : this.#queue.slice(0, count);
     this.#queue = this.#queue.slice(count);
     this.#queuedBytes -= bytes;
-    this.#hurry = this.#queue.length > 0;
     this.#worker.postMessage({ type: 'turn', ops: this.#inFlight.map(({ op }) => op) } satisfies ToThread);
   }
 
@@ -188,7 +177,7 @@ export class Turns {
     });
     // What the answers set going shares the next commit: see #schedule.
     if (this.#queue.length === 0) this.#drained?.();
-    else if (this.#hurry) this.#schedule();
+    else this.#schedule();
   }
 
   /** Said once when it begins and once when it is over, not with each of thousands of requests. */
@@ -212,7 +201,6 @@ export class Turns {
     const error = errorOf(failure);
     this.#state = { state: 'dead', error };
     if (this.#next !== null) clearImmediate(this.#next);
-    if (this.#lazy !== null) clearTimeout(this.#lazy);
     const left = [...this.#inFlight, ...this.#queue];
     this.#inFlight = [];
     this.#queue = [];

@@ -17,7 +17,7 @@ interface Index {
   /** Bytes of the file, null while nobody has looked. */
   written: number | null;
   /** Writes to one file come one after the other. */
-  writing: Promise<void>;
+  writing: Promise<unknown>;
 }
 
 const PAIR_BYTES = 16;
@@ -69,7 +69,7 @@ export class LogTimes {
     index.writeAt = MAX_PENDING;
     const writing = index.writing.then(() => append(notes, index, pairs));
     // This caller hears of a failure; the next write only waits its turn.
-    index.writing = writing.catch(() => undefined);
+    index.writing = Promise.allSettled([writing]);
     await writing;
   }
 

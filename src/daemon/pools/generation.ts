@@ -226,7 +226,7 @@ export class Generation {
     const done = new AbortController();
     void this.#tellSilence(done.signal);
     // A session that ends meanwhile is told by its own end; what is asked here is only whether anybody answers.
-    await client.stats().catch(() => undefined);
+    await Promise.allSettled([client.stats()]);
     done.abort();
     this.#asked = false;
   }
@@ -314,7 +314,7 @@ export class Generation {
         log.warn({ generation: this.number, err: error }, 'no session with a zygote; trying again');
         if (Date.now() - sinceMs > SILENT_MS) listener.onSilent(this);
         // The wait ends early, without harm, when the generation is left.
-        await wait(delayMs, undefined, { signal: this.#abort.signal, ref: false }).catch(() => undefined);
+        await Promise.allSettled([wait(delayMs, undefined, { signal: this.#abort.signal, ref: false })]);
       }
     }
   }

@@ -220,7 +220,7 @@ export class Pool {
 
   /** Ends early, without harm, when the pool is closed. */
   async #pause(ms: number): Promise<void> {
-    await wait(ms, undefined, { signal: this.#abort.signal, ref: false }).catch(() => undefined);
+    await Promise.allSettled([wait(ms, undefined, { signal: this.#abort.signal, ref: false })]);
   }
 
   /**
@@ -229,7 +229,7 @@ export class Pool {
    */
   async reload(): Promise<number> {
     // Whoever asks while a start is under way may have changed the code since it began: that one counts for nothing.
-    while (this.#booting !== null) await this.#booting.done.catch(() => undefined);
+    while (this.#booting !== null) await Promise.allSettled([this.#booting.done]);
     const draining = this.#generations.filter((generation) => generation.state === 'draining').length;
     if (draining >= MAX_DRAINING) {
       throw new RocksyError(
@@ -516,7 +516,7 @@ export class Pool {
    */
   async ended(ms: number): Promise<void> {
     // How that start ends is told to whoever asked for it.
-    await this.#booting?.done.catch(() => undefined);
+    await Promise.allSettled([this.#booting?.done]);
     const until = Date.now() + ms;
     while (this.#generations.length > 0 && Date.now() < until) await wait(10);
     for (const generation of this.#generations) {

@@ -148,7 +148,8 @@ export class Runs implements PoolListener {
   ): Promise<{ known: boolean; run: Run }> {
     const { key } = identity;
     // Of two requests with one key at the same time the second waits for the first one's commit, and is told of it.
-    await (this.#accepting.get(key) ?? this.#freeing.get(key))?.catch(() => undefined);
+    const before = this.#accepting.get(key) ?? this.#freeing.get(key);
+    if (before !== undefined) await Promise.allSettled([before]);
     const live = this.#live.get(key);
     if (live !== undefined) return { known: true, run: live };
     try {
@@ -192,7 +193,7 @@ export class Runs implements PoolListener {
 
   /** Keeps a key taken while its files and its row are removed, so that nobody's new run loses its own. */
   async freeing<T>(key: RunKey, work: () => Promise<T>): Promise<T> {
-    await this.#freeing.get(key)?.catch(() => undefined);
+    await Promise.allSettled([this.#freeing.get(key)]);
     const working = work();
     this.#freeing.set(key, working);
     try {
@@ -241,7 +242,7 @@ export class Runs implements PoolListener {
   async #unended(key: RunKey): Promise<Run> {
     const accepting = this.#accepting.get(key);
     // `start` has waited for it longer, so it has the run among the live ones by now.
-    if (accepting !== undefined) await accepting.catch(() => undefined);
+    if (accepting !== undefined) await Promise.allSettled([accepting]);
     const run = this.#live.get(key);
     if (run === undefined) throw new RocksyError('not_running', `The run ${key} has ended`);
     return run;
