@@ -59,7 +59,8 @@ export async function handOver(estate: Estate, introduction: Introduction): Prom
     return await passing.run();
   } catch (error) {
     passing.thaw();
-    throw error;
+    // What an aborted wait says of itself is no reason.
+    throw passing.calledOff ?? error;
   }
 }
 
@@ -91,6 +92,11 @@ class HandOver {
       () => this.#end.abort(new Error(`the hand-over was not done within ${timeoutMs} ms`)),
       timeoutMs,
     );
+  }
+
+  /** Why it was called off from outside: the successor is gone, or it took too long. */
+  get calledOff(): Error | undefined {
+    return this.#end.signal.reason as Error | undefined;
   }
 
   async run(): Promise<never> {
@@ -226,11 +232,7 @@ class HandOver {
     signal.throwIfAborted();
     if (!dispatch(this.#dispatches, ...message)) throw new Error('the successor does not read');
     this.#awaited++;
-    while (this.#acknowledged < this.#awaited) {
-      await once(this.#answers, 'acknowledged', { signal }).catch((error: unknown) => {
-        throw signal.aborted ? signal.reason : error;
-      });
-    }
+    while (this.#acknowledged < this.#awaited) await once(this.#answers, 'acknowledged', { signal });
     if (this.#gone.length > 0) this.#sayGone();
   }
 

@@ -66,14 +66,14 @@ test(`after ${TAKEOVERS} takeovers descriptors, threads, children and memory are
   await using daemon = await TestDaemon.start({ pools: '  os: { runtime: command, {user} }' });
   const client = await daemon.connect();
   const wires = await Promise.all(Array.from({ length: CONNECTIONS }, () => Wire.open(daemon.socket)));
-  for (const wire of wires) await wire.ask('subscribe {"id":1}');
+  for (const wire of wires) await wire.ask('subscribe {"id":1,"key":"nobody"}');
   await client.restart();
   await daemon.settled();
-  // Threads and the session with the zygote come a little later than the first answer.
+  // Threads and the session with the zygote come a little later than the first answer: it has them all over a whole run.
   let first = state(daemon);
   await until('nothing changes any more', async () => {
     const before = first;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await client.wait((await client.run({ argv: ['true'] })).run.key);
     first = state(daemon);
     return isDeepStrictEqual(before, first);
   });
