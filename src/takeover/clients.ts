@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import type { KeeperChannel } from './channel.ts';
 import type { Estate } from './hand-over.ts';
 import { pack, unpack } from './pack.ts';
+import { serveOn } from './serve.ts';
 import { takeUnread, unsentBytes } from './sockets.ts';
 import type { Heir } from './succession.ts';
 
@@ -102,24 +103,16 @@ export class Clients<S> implements Estate, Heir {
   /** What was taken over of clients that are not being served yet. */
   readonly #owed = new Map<number, Owed>();
   #lastId = 0;
-  /** Chunks that come now are kept for the successor. */
-  #taking: Buffer[] | null = null;
+  /** Chunks that come now have not been read: they are put back. */
+  #peeking = false;
 
   constructor(service: Service<S>) {
     this.#service = service;
   }
 
   /** Takes over what a predecessor has, if there is one, then serves on the listener `name`. */
-  async serve(keeper: KeeperChannel, server: Server, name: string): Promise<void> {
-    keeper.bequeath(this);
-    const succession = keeper.isSuccessor ? await keeper.succeed(this) : null;
-    const listening = new Promise<void>((resolve, reject) =>
-      server.once('listening', resolve).once('error', reject),
-    );
-    keeper.listen(server, name);
-    await listening;
-    keeper.ready();
-    await succession?.activate((id) => this.#activate(id));
+  serve(keeper: KeeperChannel, server: Server, name: string): Promise<void> {
+    return serveOn(keeper, server, name, this, (id) => this.#activate(id));
   }
 
   /** For `net.createServer({ allowHalfOpen: true }, clients.accept)`. */
@@ -133,7 +126,7 @@ export class Clients<S> implements Estate, Heir {
     const client = new Client<S>(socket);
     this.#clients.set(id, client);
     socket.on('data', (bytes) => {
-      if (this.#taking === null) this.#service.data(client, bytes);
+      if (!this.#peeking) this.#service.data(client, bytes);
     });
     socket.on('end', () => (this.#service.end === undefined ? client.end() : this.#service.end(client)));
     socket.on('error', () => socket.destroy());
@@ -176,9 +169,9 @@ export class Clients<S> implements Estate, Heir {
   /** What Node has read of a paused socket. It is put back: this may be a rehearsal. */
   #peekUnread({ socket }: Client<S>): Buffer[] {
     if (socket.readableLength === 0) return [];
-    this.#taking = [];
+    this.#peeking = true;
     const pieces = takeUnread(socket);
-    this.#taking = null;
+    this.#peeking = false;
     for (const piece of pieces.toReversed()) socket.unshift(piece);
     return pieces;
   }

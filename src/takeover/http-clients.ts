@@ -7,6 +7,7 @@ import type { KeeperChannel } from './channel.ts';
 import type { Estate } from './hand-over.ts';
 import { HttpConnection, idleParsers } from './http-connection.ts';
 import { pack, unpack } from './pack.ts';
+import { serveOn } from './serve.ts';
 import type { Heir } from './succession.ts';
 
 const VERSION = 1;
@@ -70,16 +71,8 @@ export class HttpClients implements Estate, Heir {
   }
 
   /** Takes over what a predecessor has, if there is one, then serves on the listener `name`. */
-  async serve(keeper: KeeperChannel, name: string): Promise<void> {
-    keeper.bequeath(this);
-    const succession = keeper.isSuccessor ? await keeper.succeed(this) : null;
-    const listening = new Promise<void>((resolve, reject) =>
-      this.#server.once('listening', resolve).once('error', reject),
-    );
-    keeper.listen(this.#server, name);
-    await listening;
-    keeper.ready();
-    await succession?.activate((id) => this.#connections.get(id)?.begin(this.#server));
+  serve(keeper: KeeperChannel, name: string): Promise<void> {
+    return serveOn(keeper, this.#server, name, this, (id) => this.#connections.get(id)?.begin(this.#server));
   }
 
   #add(id: number, connection: HttpConnection): void {
