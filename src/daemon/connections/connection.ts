@@ -1,7 +1,6 @@
 import {
   encodeAnswer,
   errorFields,
-  LineFramer,
   ORIGINAL,
   parseLine,
   type RawRequest,
@@ -9,11 +8,12 @@ import {
   RocksyError,
 } from '../../wire/index.ts';
 import type { Limits, Role } from '../config/index.ts';
+import { Input } from './input.ts';
+import { Output, type Sink } from './output.ts';
+import { lineOf, RunningTask, type SavedTask, type Task } from './task.ts';
 
-/** What carries a connection's bytes. One write is in flight at a time: what is unsent is known to the byte. */
-export interface Transport {
-  /** Calls `done` when the bytes have left, or never when the connection is gone. */
-  write(bytes: Buffer, done: () => void): void;
+/** What carries a connection's bytes. */
+export interface Transport extends Sink {
   pause(): void;
   resume(): void;
   /** The connection is about to end: it is cut off where the client does not take the rest of it in time. */
@@ -24,25 +24,6 @@ export interface Transport {
 
 /** What answers the requests of a connection. */
 export type Answerer = (request: RawRequest, connection: Connection, task: Task) => Promise<object | null>;
-
-/** A request while it is being answered, or for as long as it goes on. */
-export interface Task {
-  readonly name: string;
-  /** Where a former process got to with it; null: it begins here. */
-  readonly resumed: object | null;
-  /** It is in progress, and could not be gone on with elsewhere: it has to end before a takeover. */
-  readonly isShort: boolean;
-  /** From now on another process could go on with it from what `progress` (for JSON) says then. */
-  handOver(progress: () => object): void;
-}
-
-/** What another process needs to go on with a request. */
-export interface SavedTask {
-  readonly line: string;
-  readonly progress: object;
-  /** It has had its answer, and goes on (a subscription). */
-  readonly answered: boolean;
-}
 
 /** A connection without its bytes, which lie behind it: first the input, then the output. */
 export interface SavedConnection {
@@ -68,38 +49,11 @@ interface Restored {
   readonly output: Buffer;
 }
 
-class RunningTask implements Task {
-  readonly request: RawRequest;
-  readonly resumed: object | null;
-  progress: (() => object) | null = null;
-  answered = false;
-
-  constructor(request: RawRequest, resumed: object | null) {
-    this.request = request;
-    this.resumed = resumed;
-  }
-
-  get name(): string {
-    return this.request.name;
-  }
-
-  get isShort(): boolean {
-    return !this.answered && this.progress === null;
-  }
-
-  handOver(progress: () => object): void {
-    this.progress = progress;
-  }
-}
-
 const HTTP = /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE|PRI) \S+ HTTP\/\d/;
 
 /** Requests of one connection that are taken in one turn of the event loop: others are served in between. */
 const TURN_REQUESTS = 16;
 const LINE_END = Buffer.from('\n');
-const NO_LINES: readonly Buffer[] = [];
-/** Input is cut into lines in such pieces, so that a chunk of line ends does not become as many objects at once. */
-const PIECE_BYTES = 4_096;
 /** Input that waits to be cut into lines; beyond it the client is not read from. */
 const MAX_INPUT_BYTES = 262_144;
 
@@ -121,26 +75,17 @@ export class Connection {
   readonly #transport: Transport;
   readonly #answer: Answerer;
   readonly #limits: Limits;
-  readonly #framer: LineFramer;
-  readonly #input: Buffer[] = [];
-  #inputBytes = 0;
-  #lines: readonly Buffer[] = NO_LINES;
-  #nextLine = 0;
-  #tooLong = false;
+  readonly #input: Input;
+  readonly #output: Output;
   readonly #ordered: Taken[] = [];
   #orderedBusy = false;
   /** What is being answered, and what goes on after its answer. */
   readonly #tasks = new Set<RunningTask>();
-  readonly #goesOn = new Set<RunningTask>();
   /** No line is taken for the time being. */
   #suspended = false;
   #inProgress = 0;
   #inProgressBytes = 0;
   #takenThisTurn = 0;
-  #out: Buffer[] = [];
-  #outBytes = 0;
-  /** The one write that is under way. */
-  #flight: Buffer | null = null;
   #restored: Restored | null = null;
   #paused = false;
   #first = true;
@@ -162,7 +107,8 @@ export class Connection {
     this.#transport = options.transport;
     this.#answer = options.answer;
     this.#limits = options.limits;
-    this.#framer = new LineFramer(options.limits.lineBytes);
+    this.#input = new Input(options.limits.lineBytes);
+    this.#output = new Output(options.transport, () => this.#onLeft());
   }
 
   /** Aborted when the connection is gone: whatever was done for it alone can stop. */
@@ -176,10 +122,8 @@ export class Connection {
   restore(saved: SavedConnection, input: Buffer, output: Buffer): void {
     this.role = saved.role;
     this.#first = saved.first;
-    this.#tooLong = saved.tooLong;
     this.#restored = { saved, output };
-    if (input.length > 0) this.#input.push(input);
-    this.#inputBytes = input.length;
+    this.#input.restore(input, saved.tooLong);
   }
 
   /** Takes no more lines until `resume`; what was taken goes on. */
@@ -211,19 +155,17 @@ export class Connection {
     }
     if (saved.state === 'ending') this.end();
     if (saved.state !== 'open') return;
-    for (const { line, progress, answered } of saved.tasks) {
-      const bytes = line.length;
-      const request = parseLine(Buffer.from(line));
+    for (const task of saved.tasks.map(RunningTask.restore)) {
+      const { request, answered } = task;
+      const bytes = request.text.length;
       if (!answered) {
         this.#inProgress++;
         this.#inProgressBytes += bytes;
       }
-      const task = new RunningTask(request, progress);
-      task.answered = answered;
-      if (request.id === undefined && !answered) {
-        this.#orderedBusy = true;
-        void this.#respond({ request, bytes }, task).then(() => this.#inTurn());
-      } else void this.#respond({ request, bytes }, task);
+      const responding = this.#respond({ request, bytes }, task);
+      if (request.id !== undefined || answered) continue;
+      this.#orderedBusy = true;
+      void responding.then(() => this.#inTurn());
     }
   }
 
@@ -253,27 +195,23 @@ export class Connection {
       this.#state === 'open' &&
       this.#tasks.size === 0 &&
       this.#ordered.length === 0 &&
-      !this.#tooLong &&
-      this.#outBytes === 0 &&
-      !this.#hasInput &&
-      this.#framer.rest.length === 0 &&
+      this.#output.bytes === 0 &&
+      this.#input.isEmpty &&
       this.#restored === null
     );
   }
 
   /** All there is to go on with in another process. @param unsent of the write in flight, bytes that have not left */
   save(unsent: number): { readonly saved: SavedConnection; readonly pieces: readonly Buffer[] } {
-    const input = this.#unread();
-    const flight = this.#flight;
-    const output = [...(flight === null ? [] : [flight.subarray(flight.length - unsent)]), ...this.#out];
     const restored = this.#restored;
-    if (restored !== null) output.unshift(restored.output);
+    const input = this.#unread();
+    const output = [...(restored === null ? [] : [restored.output]), ...this.#output.unsent(unsent)];
     const saved: SavedConnection = {
       role: this.role,
       first: this.#first,
-      tooLong: this.#tooLong,
+      tooLong: this.#input.isTooLong,
       state: restored?.saved.state ?? this.#savedState,
-      tasks: restored?.saved.tasks ?? [...this.#tasks].map(savedTask),
+      tasks: restored?.saved.tasks ?? [...this.#tasks].map((task) => task.save()),
       inputBytes: totalLength(input),
       outputBytes: totalLength(output),
     };
@@ -288,18 +226,17 @@ export class Connection {
   /** What the client has sent and nobody has begun to answer, as it was sent. */
   #unread(): Buffer[] {
     if (!this.#isListening) return [];
-    const waiting = this.#ordered.map((taken) =>
+    const waiting = this.#ordered.flatMap((taken) => [
       'request' in taken ? Buffer.from(lineOf(taken.request)) : taken.line,
-    );
-    const lines = [...waiting, ...this.#lines.slice(this.#nextLine)];
-    return [...lines.flatMap((line) => [line, LINE_END]), this.#framer.rest, ...this.#input];
+      LINE_END,
+    ]);
+    return [...waiting, ...this.#input.untaken];
   }
 
   /** The client's bytes. */
   feed(chunk: Buffer): void {
     if (this.#state !== 'open') return;
     this.#input.push(chunk);
-    this.#inputBytes += chunk.length;
     this.#work();
   }
 
@@ -313,9 +250,8 @@ export class Connection {
   lost(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#dropInput();
-    this.#out = [];
-    this.#outBytes = 0;
+    this.#input.drop();
+    this.#output.dropWaiting();
     this.#closing?.abort(clientGone());
     this.#wake();
   }
@@ -324,7 +260,7 @@ export class Connection {
   end(): void {
     if (!this.#isListening) return;
     this.#state = 'ending';
-    this.#dropInput();
+    this.#input.drop();
     this.#transport.expire();
     this.#finish();
   }
@@ -333,11 +269,10 @@ export class Connection {
   push(id: RequestId, fields: object): void {
     if (!this.#isListening) return;
     this.#send(encodeAnswer(id, fields));
-    if (this.#outBytes <= this.#limits.pushBytes) return;
-    const error = new RocksyError('slow_reader', `The client left ${this.#outBytes} bytes unread`);
-    // All but what is being written: the memory is wanted back.
-    for (const unsent of this.#out) this.#outBytes -= unsent.length;
-    this.#out = [];
+    if (this.#output.bytes <= this.#limits.pushBytes) return;
+    const error = new RocksyError('slow_reader', `The client left ${this.#output.bytes} bytes unread`);
+    // The memory is wanted back.
+    this.#output.dropWaiting();
     this.#fail(error);
   }
 
@@ -359,7 +294,7 @@ export class Connection {
   }
 
   get #isUnread(): boolean {
-    return this.#state !== 'closed' && this.#outBytes > this.#limits.unreadBytes;
+    return this.#state !== 'closed' && this.#output.bytes > this.#limits.unreadBytes;
   }
 
   /** Too much is in progress or unread for more requests to be taken from this client. */
@@ -371,15 +306,16 @@ export class Connection {
     );
   }
 
-  get #hasInput(): boolean {
-    return this.#nextLine < this.#lines.length || this.#input.length > 0;
-  }
-
   /** Takes what requests may be taken now. */
   #work(): void {
     while (this.#isListening && !this.#suspended && !this.#isCrowded && this.#takenThisTurn < TURN_REQUESTS) {
-      const line = this.#line();
+      const line = this.#input.next();
       if (line === null) break;
+      if (line === 'too long') {
+        const { lineBytes } = this.#limits;
+        this.#fail(new RocksyError('line_too_long', `A line is longer than ${lineBytes} bytes`));
+        break;
+      }
       if (this.#takenThisTurn++ === 0) setImmediate(() => this.#nextTurn());
       this.#take(line);
     }
@@ -392,53 +328,9 @@ export class Connection {
     this.#finish();
   }
 
-  /** The next line of what has come in; null when there is none that is whole. */
-  #line(): Buffer | null {
-    for (;;) {
-      const line = this.#lines[this.#nextLine];
-      if (line !== undefined) {
-        this.#nextLine++;
-        // Nothing of the chunk is kept while the client is idle: a line is a view of the whole of it.
-        if (this.#nextLine === this.#lines.length) {
-          this.#lines = NO_LINES;
-          this.#nextLine = 0;
-        }
-        return line;
-      }
-      if (this.#tooLong) {
-        const { lineBytes } = this.#limits;
-        this.#fail(new RocksyError('line_too_long', `A line is longer than ${lineBytes} bytes`));
-        return null;
-      }
-      const piece = this.#piece();
-      if (piece === null) return null;
-      const { lines, tooLong } = this.#framer.push(piece);
-      this.#lines = lines;
-      this.#nextLine = 0;
-      this.#tooLong = tooLong;
-    }
-  }
-
-  #piece(): Buffer | null {
-    const [chunk] = this.#input;
-    if (chunk === undefined) return null;
-    const piece = chunk.subarray(0, PIECE_BYTES);
-    if (piece.length < chunk.length) this.#input[0] = chunk.subarray(PIECE_BYTES);
-    else this.#input.shift();
-    this.#inputBytes -= piece.length;
-    return piece;
-  }
-
-  #dropInput(): void {
-    this.#input.length = 0;
-    this.#inputBytes = 0;
-    this.#lines = [];
-    this.#nextLine = 0;
-  }
-
   #adjustReading(): void {
     if (this.#state !== 'open') return;
-    const pause = (this.#isCrowded && this.#hasInput) || this.#inputBytes > MAX_INPUT_BYTES;
+    const pause = (this.#isCrowded && this.#input.hasMore) || this.#input.uncutBytes > MAX_INPUT_BYTES;
     if (pause === this.#paused) return;
     this.#paused = pause;
     if (pause) this.#transport.pause();
@@ -489,7 +381,7 @@ export class Connection {
     // Not before its answer has been put down: until then it is in progress, and everything may stand still now.
     if (task !== null) {
       task.answered = true;
-      if (!this.#goesOn.has(task)) this.#tasks.delete(task);
+      if (!task.goesOn) this.#tasks.delete(task);
     }
     this.#work();
     this.#finish();
@@ -498,35 +390,22 @@ export class Connection {
   /** A request that goes on after its answer, until the function that is returned is called. */
   goesOn(task: Task): () => void {
     const running = task as RunningTask;
-    this.#goesOn.add(running);
+    running.goesOn = true;
     return () => {
-      this.#goesOn.delete(running);
+      running.goesOn = false;
       if (running.answered) this.#tasks.delete(running);
     };
   }
 
   #send(bytes: Buffer): void {
-    if (this.#state === 'closed' || this.#state === 'ended' || bytes.length === 0) return;
-    this.#out.push(bytes);
-    this.#outBytes += bytes.length;
-    if (this.#flight === null) this.#flush();
+    if (this.#state !== 'closed' && this.#state !== 'ended') this.#output.send(bytes);
   }
 
-  #flush(): void {
-    const [first] = this.#out;
-    if (first === undefined) return;
-    const bytes = this.#out.length === 1 ? first : Buffer.concat(this.#out);
-    this.#out = [];
-    this.#flight = bytes;
-    this.#transport.write(bytes, () => {
-      if (this.#state === 'closed') return;
-      this.#flight = null;
-      this.#outBytes -= bytes.length;
-      this.#flush();
-      this.#wake();
-      this.#work();
-      this.#finish();
-    });
+  #onLeft(): void {
+    if (this.#state === 'closed') return;
+    this.#wake();
+    this.#work();
+    this.#finish();
   }
 
   #wake(): void {
@@ -547,20 +426,11 @@ export class Connection {
 
   #finish(): void {
     if (this.#state !== 'ending' && this.#state !== 'input-ended') return;
-    const owed = this.#state === 'input-ended' && (this.#inProgress > 0 || this.#hasInput);
-    if (owed || this.#flight !== null || this.#outBytes > 0) return;
+    const owed = this.#state === 'input-ended' && (this.#inProgress > 0 || this.#input.hasMore);
+    if (owed || this.#output.bytes > 0) return;
     this.#state = 'ended';
     this.#transport.end();
   }
-}
-
-/** The request as a line again; what was left out means nothing. */
-function lineOf({ name, text }: RawRequest): string {
-  return `${name} ${text}`;
-}
-
-function savedTask({ request, progress, answered }: RunningTask): SavedTask {
-  return { line: lineOf(request), progress: progress?.() ?? {}, answered };
 }
 
 function totalLength(pieces: readonly Buffer[]): number {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { Connection, type Task, type Transport } from './connection.ts';
+import { Connection, type Transport } from './connection.ts';
 import { IDLE } from './hand-over.ts';
+import type { Task } from './task.ts';
 
 const LIMITS = {
   lineBytes: 300,

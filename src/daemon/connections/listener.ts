@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { getDescriptorLimit, getPeerCredentials } from '../../posix/index.ts';
 import { encodeAnswer, errorFields, RocksyError } from '../../wire/index.ts';
 import type { Auth, Limits, Listen, Role } from '../config/index.ts';
-import { type Answerer, Connection, type Task, type Transport } from './connection.ts';
+import { type Answerer, Connection, type Transport } from './connection.ts';
 import {
   type Client,
   type Description,
@@ -12,6 +12,7 @@ import {
   type SavedConnections,
   saveConnections,
 } from './hand-over.ts';
+import type { Task } from './task.ts';
 
 export interface ListenersOptions {
   readonly auth: Auth;
