@@ -22,6 +22,8 @@ export interface State {
   readonly draining: readonly string[];
 }
 
+const NOTHING: Pick<State, 'ending' | 'told' | 'draining'> = { ending: [], told: [], draining: [] };
+
 export function writeState(state: Omit<State, 'version'>, pieces: readonly Uint8Array[]): Buffer {
   return pack({ version: VERSION, ...state }, pieces);
 }
@@ -30,7 +32,8 @@ export function writeState(state: Omit<State, 'version'>, pieces: readonly Uint8
 export function readState(bytes: Buffer): Unpacked<State> {
   const unpacked = unpack<State>(bytes);
   const { version } = unpacked.header;
-  if (version === VERSION) return unpacked;
+  // What was added since the first release of this version may be missing.
+  if (version === VERSION) return { ...unpacked, header: { ...NOTHING, ...unpacked.header } };
   throw new Error(
     `the running daemon hands over its state by version ${version}, this release reads version ${VERSION}: stop and start it instead`,
   );

@@ -1,11 +1,8 @@
 import fs from 'node:fs';
-import type { Socket } from 'node:net';
-import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import {
-  type Estate,
   type HandOverTiming,
-  type Heir,
   type KeeperChannel,
   type KeeperSignal,
   type ListenerOptions,
@@ -15,15 +12,16 @@ import {
 } from '../takeover/index.ts';
 import { RocksyError, type RunKey, type TakeoverView } from '../wire/index.ts';
 import type { Config } from './config/index.ts';
-import { type Description, Listeners } from './connections/index.ts';
-import { readState, type State, writeState } from './estate.ts';
+import { Listeners } from './connections/index.ts';
+import type { State } from './estate.ts';
 import { Journal } from './journal/index.ts';
-import { exitAfterFlush, flushed } from './log.ts';
+import { exitAfterFlush } from './log.ts';
 import { DiskFloor, freeBytes, GrowthWatch, LogTimes, Mask, type Watched } from './logs/index.ts';
 import { type Pool, Pools } from './pools/index.ts';
 import { answer, type Daemon } from './requests/index.ts';
 import { RetentionSweep } from './retention.ts';
 import { logFileName, logOf, type Run, Runs, readProgress, runFileOf } from './runs/index.ts';
+import { DaemonTakeover } from './takeover.ts';
 import { step } from './test-kill.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -31,19 +29,12 @@ import { warmUp } from './warm-up.ts';
 const ZYGOTES_END_MS = 2_000;
 /** How long a start waits for zygotes of before to say hello; slower ones are still waited for, beside. */
 const ADOPT_MS = 5_000;
-/** How long what is in progress may take to end while everybody is served; longer, and the takeover is off. */
-const SETTLE_MS = 5_000;
-/** The same for what has begun since, while nothing new is begun. */
-const QUIESCE_MS = 1_000;
-const LOOK_MS = 2;
-/** For the last lines of the log to be taken. */
-const FLUSH_MS = 100;
 /** More than Node's own 511: a whole fleet may come back at once. */
 const BACKLOG = 4_096;
 const SECRET_NAME = /PASS|SECRET|TOKEN|KEY|CREDENTIAL/i;
 
 /** The worker: everything that rocksyd does but to stay. It dies with the keeper, which starts it again when it dies. */
-export class Worker implements Estate, Heir {
+export class Worker {
   readonly #config: Config;
   readonly #log: Logger;
   readonly #keeper: KeeperChannel;
@@ -53,12 +44,10 @@ export class Worker implements Estate, Heir {
   readonly #listeners: Listeners;
   readonly #growth: GrowthWatch<Watched & { readonly run: Run }>;
   readonly #retention: RetentionSweep;
-  readonly #logTimes: LogTimes;
+  readonly #handOver: DaemonTakeover;
   #stopping: Promise<void> | null = null;
   /** The takeover that is under way, by whoever's wish. */
   #takeover: Promise<never> | null = null;
-  /** What the predecessor has handed over. */
-  #state: State | null = null;
   /** There is a predecessor, and nothing is ours yet. */
   #isHeir: boolean;
   /** How that went, once everybody is served. */
@@ -95,7 +84,6 @@ export class Worker implements Estate, Heir {
     });
     this.#pools = new Pools(config, log, sessionNumbers(journal), this.#runs);
     const logTimes = new LogTimes();
-    this.#logTimes = logTimes;
     this.#growth = this.#watchGrowth(logTimes);
     this.#retention = new RetentionSweep({
       policy: config.retention,
@@ -127,6 +115,17 @@ export class Worker implements Estate, Heir {
       log,
       answer: (request, connection, task) => answer(request, connection, task, daemon),
     });
+    this.#handOver = new DaemonTakeover({
+      listeners: this.#listeners,
+      pools: this.#pools,
+      runs: this.#runs,
+      journal,
+      growth: this.#growth,
+      logTimes,
+      log,
+      isStopping: () => this.#stopping !== null,
+      hasPredecessor: () => this.#isHeir,
+    });
   }
 
   /** Begins where nobody has served, or where whoever did is dead. */
@@ -140,7 +139,7 @@ export class Worker implements Estate, Heir {
     for (const pool of this.#pools.configured) pool.serve();
     this.#growth.start();
     await this.#accept();
-    this.#keeper.bequeath(this);
+    this.#keeper.bequeath(this.#handOver);
     this.#keeper.ready();
     for (const listen of this.#config.listen) process.stdout.write(`listening on ${listen.name}\n`);
   }
@@ -148,14 +147,15 @@ export class Worker implements Estate, Heir {
   /** Begins where a predecessor serves, and takes over what it has. */
   async #succeed(): Promise<void> {
     await warmUp(this.#listeners);
-    const succession = await this.#keeper.succeed(this);
+    const succession = await this.#keeper.succeed(this.#handOver);
     this.#isHeir = false;
-    if (this.#state === null) {
+    const { inherited } = this.#handOver;
+    if (inherited === null) {
       this.#listeners.forgetPassed();
       await this.#begin();
       return;
     }
-    await this.#goOn(this.#state, succession);
+    await this.#goOn(inherited, succession);
   }
 
   /** Everybody waits: first what clients notice. */
@@ -172,7 +172,7 @@ export class Worker implements Estate, Heir {
     });
     const activating = succession.activate((id, socket) => this.#listeners.activate(id, socket));
     await this.#accept();
-    this.#keeper.bequeath(this);
+    this.#keeper.bequeath(this.#handOver);
     this.#keeper.ready();
     const serveMs = performance.now() - begunMs;
     this.#listenToKeeper();
@@ -213,8 +213,6 @@ export class Worker implements Estate, Heir {
     this.#runs.recover(pool);
   }
 
-  // ---- the predecessor in a takeover ---------------------------------------------------------------------------
-
   async #restart(begun: () => void): Promise<never> {
     // Whoever asked before us is told by himself how that ended.
     while (this.#takeover !== null) await Promise.allSettled([this.#takeover]);
@@ -232,85 +230,6 @@ export class Worker implements Estate, Heir {
       this.#takeover = null;
     }
   }
-
-  connections(): Iterable<readonly [number, Socket]> {
-    return this.#listeners.sockets();
-  }
-
-  describe(id: number): Description | null {
-    return this.#listeners.describe(id);
-  }
-
-  /** Somebody whose request hangs (its zygote is stopped) must not keep all others waiting. */
-  async settle(signal: AbortSignal): Promise<void> {
-    const until = performance.now() + SETTLE_MS;
-    const tasks = this.#listeners.shortTasks();
-    for (let left = tasks; left.length > 0; left = left.filter(({ isShort }) => isShort)) {
-      if (performance.now() > until) {
-        const names = [...new Set(left.map(({ name }) => `'${name}'`))].join(', ');
-        throw new Error(`a request (${names}) is not answered and can't be handed over: try again later`);
-      }
-      await wait(LOOK_MS, undefined, { signal });
-    }
-    await this.#logTimes.writeAll();
-  }
-
-  /** What was taken on goes on to where it is in the journal, or in somebody else's hands; the rest stays untouched. */
-  async quiesce(signal: AbortSignal): Promise<void> {
-    if (this.#stopping !== null) throw new Error('the daemon stops');
-    this.#listeners.suspend();
-    for (const pool of this.#pools.all) pool.holdNews(true);
-    const until = performance.now() + QUIESCE_MS;
-    await flushed(this.#log, FLUSH_MS);
-    do {
-      signal.throwIfAborted();
-      if (performance.now() > until)
-        throw new Error(`requests or the journal took longer than ${QUIESCE_MS} ms: try again later`);
-      // A whole turn: what has been answered just now has put its answer down after it.
-      await nextTurn();
-    } while (!this.#listeners.isReadyToGo || this.#journal.pending > 0);
-    // A `stop` that was answered just now.
-    if (this.#stopping !== null) throw new Error('the daemon stops');
-  }
-
-  resume(): void {
-    for (const pool of this.#pools.all) pool.holdNews(false);
-    this.#listeners.resume();
-  }
-
-  state(): Uint8Array {
-    const { saved, pieces } = this.#listeners.save();
-    const draining = this.#pools.configured.filter((pool) => pool.isDraining).map((pool) => pool.name);
-    const { told } = this.#growth;
-    const { ending } = this.#runs.orphans;
-    return writeState({ connections: saved, runs: this.#runs.begun(), ending, told, draining }, pieces);
-  }
-
-  // ---- the successor in a takeover -----------------------------------------------------------------------------
-
-  connection(id: number, socket: Socket, description: unknown): void {
-    this.#listeners.pass(id, socket, description as Description);
-  }
-
-  gone(): void {
-    // The socket's own end has been noticed.
-  }
-
-  rehearse(bytes: Buffer): void {
-    readState(bytes);
-  }
-
-  adopt(bytes: Buffer): void {
-    const { header, take } = readState(bytes);
-    this.#listeners.adopt(header.connections, take);
-    this.#state = header;
-  }
-
-  step(name: string): void {
-    step(name, this.#isHeir ? 'successor' : 'predecessor');
-  }
-
-  // --------------------------------------------------------------------------------------------------------------
 
   #orphan({ id, pid, startTime, code, signal, cpuUserMs, cpuSystemMs, maxRssBytes }: Orphan): void {
     const usage = { cpuUserMs, cpuSystemMs, maxRssBytes };

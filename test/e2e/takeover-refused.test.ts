@@ -14,9 +14,10 @@ import { Wire } from '../support/wire.ts';
 
 const MAIN = 'src/daemon/rocksyd.ts';
 const WORKER = 'src/daemon/worker.ts';
+const TAKEOVER = 'src/daemon/takeover.ts';
 const PREPARED = 'if (keeper.isSuccessor) await worker.#succeed();';
-const PASSED = 'this.#listeners.pass(';
-const ADOPTS = 'this.#listeners.adopt(';
+const PASSED = 'this.#parts.listeners.pass(';
+const ADOPTS = 'this.#parts.listeners.adopt(';
 
 const releases = new Releases();
 const OPTIONS: DaemonOptions = {
@@ -180,13 +181,14 @@ describe('a new version that is no good', () => {
     assert.match(output, /out of luck/);
   });
 
-  for (const [when, before, body] of [
-    ['before it has got anything', PREPARED, "throw new Error('not today');"],
-    ['after it has got descriptors', PASSED, "throw new Error('not today');"],
-    ['while it adopts', ADOPTS, "throw new Error('not today');"],
+  for (const [when, file, before] of [
+    ['before it has got anything', WORKER, PREPARED],
+    ['after it has got descriptors', TAKEOVER, PASSED],
+    ['while it adopts', TAKEOVER, ADOPTS],
   ] as const) {
     test(`new code that throws ${when}`, async () => {
-      const { reason, output } = await refusalOf({ file: WORKER, from: before, to: `${body}\n${before}` });
+      const to = `throw new Error('not today');\n${before}`;
+      const { reason, output } = await refusalOf({ file, from: before, to });
       assert.match(reason, /ended with code 1/);
       assert.match(output, /not today/);
     });
@@ -194,7 +196,7 @@ describe('a new version that is no good', () => {
 
   test('new code that dies with descriptors', async () => {
     const { reason } = await refusalOf({
-      file: WORKER,
+      file: TAKEOVER,
       from: PASSED,
       to: `process.kill(process.pid, 'SIGKILL');\n${PASSED}`,
     });
@@ -202,7 +204,7 @@ describe('a new version that is no good', () => {
   });
 
   test('new code that hangs while it adopts', async () => {
-    const { reason } = await refusalOf({ file: WORKER, from: ADOPTS, to: `for (;;);\n${ADOPTS}` });
+    const { reason } = await refusalOf({ file: TAKEOVER, from: ADOPTS, to: `for (;;);\n${ADOPTS}` });
     assert.match(reason, /had not adopted the state within \d+ ms/);
   });
 
@@ -233,7 +235,7 @@ describe('a new version that takes too long', () => {
   });
 
   test('new code that hangs over descriptors', async () => {
-    const { reason } = await refusalOf({ file: WORKER, from: PASSED, to: `for (;;);\n${PASSED}` });
+    const { reason } = await refusalOf({ file: TAKEOVER, from: PASSED, to: `for (;;);\n${PASSED}` });
     assert.match(reason, /not (done|prepared) within 3000 ms/);
   });
 });
