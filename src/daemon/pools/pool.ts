@@ -1,25 +1,14 @@
-import fs from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { signalProcess } from '../../posix/index.ts';
-import {
-  type GenerationView,
-  type PoolView,
-  RocksyError,
-  type RunFile,
-  type RunKey,
-} from '../../wire/index.ts';
-import {
-  type Account,
-  CONTRACT_VERSION,
-  type LaunchOptions,
-  type RunEvent,
-  type StartSpec,
-} from '../../zygote/index.ts';
+import { type GenerationView, type PoolView, RocksyError, type RunKey } from '../../wire/index.ts';
+import type { Account, RunEvent } from '../../zygote/index.ts';
 import type { PoolConfig } from '../config/index.ts';
 import { lookUpAccount } from './accounts.ts';
 import { fingerprint, type GenerationFiles, PoolFolder } from './folder.ts';
 import { Generation } from './generation.ts';
+import { launchOptionsOf } from './launch.ts';
+import { type Launchable, RunQueue } from './queue.ts';
 
 /** How many generations may be draining at once; each holds a framework in memory. */
 const MAX_DRAINING = 10;
@@ -29,17 +18,6 @@ const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 30_000;
 /** A zygote that lived shorter than this counts as a failed start: the next one waits its turn. */
 const STABLE_MS = 30_000;
-/** What queued runs may hold in memory together, in bytes of their requests. */
-const QUEUE_BYTES = 256 << 20;
-
-/** A run on its way to a zygote. */
-export interface Launchable {
-  readonly key: RunKey;
-  readonly file: RunFile;
-  readonly spec: StartSpec;
-  /** About how much memory it holds. */
-  readonly bytes: number;
-}
 
 /** What a pool tells the runs' registry. */
 export interface PoolListener {
@@ -72,10 +50,7 @@ export class Pool {
   readonly #fingerprint: string;
   /** Oldest first. The serving one, if any, those that drain, and those of a former daemon that have not answered yet. */
   #generations: Generation[] = [];
-  readonly #queue = new Map<RunKey, Launchable>();
-  #queuedBytes = 0;
-  /** Places in the queue that are promised to runs whose row is on its way to the disk. */
-  #reserved = 0;
+  readonly #queue = new RunQueue();
   /** Runs that have been given to a zygote and whose end is not known. */
   readonly #active = new Set<RunKey>();
   #problem: string | null = null;
@@ -264,7 +239,13 @@ export class Pool {
     const { files, startedMs } = generation;
     const note = { fingerprint: this.#fingerprint, startedMs };
     try {
-      const options = this.#launchOptions(generation.number);
+      const options = launchOptionsOf(
+        this.config,
+        this.folder,
+        generation.number,
+        this.#account,
+        this.#options.cwd,
+      );
       await generation.boot(options, this.config, (process) => {
         this.folder.writeNote(files, { ...note, process, proved: false });
       });
@@ -304,36 +285,6 @@ export class Pool {
     });
   }
 
-  #launchOptions(number: number): LaunchOptions {
-    const { config } = this;
-    // Release symlinks are resolved once a generation, so that old framework and new classes never mix.
-    const bootstrap = config.bootstrap === null ? null : fs.realpathSync(config.bootstrap);
-    const files = this.folder.files(number);
-    return {
-      runtime: config.runtime,
-      interpreter: config.interpreter,
-      args: config.args,
-      account: this.#account,
-      group: config.group,
-      nice: config.nice,
-      rlimits: config.rlimits,
-      env: config.env,
-      cwd: this.#options.cwd,
-      socketPath: files.socket,
-      bootLog: files.bootLog,
-      config: {
-        version: CONTRACT_VERSION,
-        pool: config.name,
-        generation: number,
-        ...(bootstrap === null ? {} : { bootstrap }),
-        runs: this.folder.runs,
-        prefork: config.prefork,
-        claim_timeout_ms: config.claimTimeoutMs,
-        leave_children: config.leaveChildren,
-      },
-    };
-  }
-
   /** Promises a new run a place, to be taken by `enqueue` or given back by `release`. Throws where it can't even wait. */
   admit(): void {
     if (this.#closed) throw new RocksyError('stopping', 'The daemon stops');
@@ -342,44 +293,37 @@ export class Pool {
       throw new RocksyError('pool_unavailable', `Pool ${this.name} does not serve: ${this.#problem}`);
     }
     const { maxRunning, queue } = this.config;
-    const taken = this.#active.size + this.#queue.size + this.#reserved;
-    if (taken >= maxRunning + queue || this.#queuedBytes > QUEUE_BYTES) {
+    if (this.#active.size + this.#queue.taken >= maxRunning + queue || this.#queue.isTooLarge) {
       throw new RocksyError(
         'queue_full',
         `${this.#active.size} runs are going and ${this.#queue.size} are waiting in pool ${this.name}`,
       );
     }
-    this.#reserved++;
+    this.#queue.reserve();
   }
 
   /** The run that `admit` promised a place has its row, or will have none. */
   settleAdmission(): void {
-    this.#reserved--;
+    this.#queue.settle();
   }
 
   enqueue(run: Launchable): void {
-    this.#queue.set(run.key, run);
-    this.#queuedBytes += run.bytes;
+    this.#queue.add(run);
     this.dispatch();
   }
 
   /** Takes a run out of the queue; false when it is not there. */
   withdraw(key: RunKey): boolean {
-    return this.#dequeue(key);
-  }
-
-  #dequeue(key: RunKey): boolean {
-    this.#queuedBytes -= this.#queue.get(key)?.bytes ?? 0;
-    return this.#queue.delete(key);
+    return this.#queue.remove(key);
   }
 
   dispatch(): void {
     const generation = this.#serving;
     const client = generation?.client;
     if (this.#closed || generation === undefined || !client) return;
-    for (const run of this.#queue.values()) {
+    for (const run of this.#queue) {
       if (this.#active.size >= this.config.maxRunning) return;
-      this.#dequeue(run.key);
+      this.#queue.remove(run.key);
       if (!this.#listener.onSend(run.key, generation.number)) continue;
       this.#active.add(run.key);
       generation.runs.add(run.key);
