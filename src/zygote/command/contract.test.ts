@@ -1,14 +1,14 @@
-import { contractSuite } from '../contract-suite.ts';
+import { contractSuite } from '../contract-suite/index.ts';
 import { ZygoteUnderTest } from './zygote-under-test.ts';
 
 const shell = (script: string, ...args: string[]): { argv: string[] } => ({
   argv: ['sh', '-c', script, 'sh', ...args],
 });
 
-contractSuite(
-  'command',
-  (options) => new ZygoteUnderTest(options),
-  {
+contractSuite({
+  name: 'command',
+  start: (options) => new ZygoteUnderTest(options),
+  programs: {
     hello: { argv: ['echo', 'hello'] },
     input: { argv: ['cat'] },
     folder: { argv: ['pwd'] },
@@ -28,5 +28,5 @@ contractSuite(
         path,
       ),
   },
-  { parks: false },
-);
+  features: { parks: false },
+});

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listenUnix } from '../../posix/index.ts';
 import type { ZygoteConfig } from '../contract.ts';
-import { childrenOf, type StartOptions, type TestedZygote } from '../contract-suite.ts';
+import { childrenOf, type StartOptions, type TestedZygote } from '../contract-suite/index.ts';
 import { PHP_FLAGS } from '../launcher.ts';
 
 const PROGRAM = fileURLToPath(new URL('./zygote.php', import.meta.url));

@@ -13,7 +13,7 @@ import {
   runFileOf,
   type TestedZygote,
   until,
-} from '../contract-suite.ts';
+} from '../contract-suite/index.ts';
 import { PHP_FLAGS } from '../launcher.ts';
 import { FIXTURES, startZygote } from './zygote-under-test.ts';
 
@@ -22,10 +22,10 @@ const job = (name: string, params: { [name: string]: JsonValue } = {}): StartSpe
   params,
 });
 
-contractSuite(
-  'php',
-  startZygote,
-  {
+contractSuite({
+  name: 'php',
+  start: startZygote,
+  programs: {
     hello: job('Hello'),
     input: job('Input'),
     folder: job('Folder'),
@@ -38,8 +38,8 @@ contractSuite(
     variable: (name) => job('Variable', { name }),
     gate: (path) => job('Gate', { path }),
   },
-  { parks: true },
-);
+  features: { parks: true },
+});
 
 const fixture = (name: string): { bootstrap: string } => ({ bootstrap: join(FIXTURES, name) });
 const bootLog = (zygote: TestedZygote): string => readFileSync(zygote.bootLog, 'utf8');
