@@ -115,36 +115,36 @@ async function takeOver(): Promise<void> {
   assert.notEqual(await daemon.workerPid(), worker);
 }
 
-describe('who does not have the connections is killed: nobody notices', () => {
-  withDaemon();
+/** One load over all tests of a suite. */
+function withLoad(seed: number): () => Load {
   let load: Load;
   before(async () => {
-    load = await loadOf(1);
+    load = await loadOf(seed);
   });
   after(async () => {
     await load[Symbol.asyncDispose]();
   });
+  return () => load;
+}
+
+describe('who does not have the connections is killed: nobody notices', () => {
+  withDaemon();
+  const load = withLoad(1);
   for (const step of UNNOTICED) test(step, () => killedOver(step));
   test('no client has lost anything', async () => {
     await takeOver();
-    const { losses, complaints } = await load.stop();
+    const { losses, complaints } = await load().stop();
     assert.deepEqual(losses, NO_LOSSES, complaints.join('\n'));
   });
 });
 
 describe('who has the connections is killed: they are cut, and nothing worse', () => {
   withDaemon();
-  let load: Load;
-  before(async () => {
-    load = await loadOf(2);
-  });
-  after(async () => {
-    await load[Symbol.asyncDispose]();
-  });
+  const load = withLoad(2);
   for (const step of NOTICED) test(step, () => killedOver(step));
   test('nobody was told anything twice or wrong, and no newcomer was refused', async () => {
     await takeOver();
-    const { losses, complaints } = await load.stop();
+    const { losses, complaints } = await load().stop();
     const { lost, cut, ...others } = losses;
     assert.deepEqual(others, { doubled: 0, misordered: 0, wrong: 0, refused: 0 }, complaints.join('\n'));
     assert.ok(cut > 0 && lost > 0);
