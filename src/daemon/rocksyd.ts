@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import path from 'node:path';
 import { Command } from 'commander';
+import type { Logger } from 'pino';
 import {
   connectToKeeper,
   isUnderKeeper,
@@ -19,6 +20,8 @@ import { listenersOf, Worker } from './worker.ts';
 
 const WAIT_FOR_PREDECESSOR_MS = 5_000;
 const READY_TIMEOUT_MS = 60_000;
+/** After a start, until what is not urgent is done. */
+const SETTLED_MS = 1_000;
 /** Beyond `stop_grace`: for zygotes, connections and the journal to end. */
 const STOP_MARGIN_MS = 30_000;
 /** Much is made here and little lives: a larger nursery only holds more garbage (docs/benchmarks.md, scale: -50 MiB). */
@@ -130,20 +133,25 @@ async function work(file: string): Promise<void> {
       exitAfterFlush(log, 1);
     });
     await Worker.start(config, version, log, keeper);
-    // Node writes it when a process ends, and one that is replaced ends at once.
-    flushCompileCache();
-    try {
-      noteGood(loaded, keeper);
-    } catch (problem) {
-      // The disk is full, perhaps. It serves all the same.
-      log.warn({ err: problem }, 'this configuration could not be noted as one that serves');
-    }
+    setTimeout(() => settleDown(loaded, keeper, log), SETTLED_MS).unref();
   } catch (error) {
     // For people: who asks for a restart is shown it as it is. What nobody expected is a defect, and says where it lies.
     const line = expected(error);
     if (line === null) throw error;
     process.stderr.write(`${line}\n`);
     process.exit(error instanceof ConfigError ? 2 : 1);
+  }
+}
+
+/** What can wait until those are served who waited for this worker. */
+function settleDown(loaded: Loaded, keeper: KeeperChannel, log: Logger): void {
+  // Node writes it when a process ends, and one that is replaced ends at once.
+  flushCompileCache();
+  try {
+    noteGood(loaded, keeper);
+  } catch (problem) {
+    // The disk is full, perhaps. It serves all the same.
+    log.warn({ err: problem }, 'this configuration could not be noted as one that serves');
   }
 }
 

@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import {
   type HandOverTiming,
@@ -171,10 +171,13 @@ export class Worker {
       return this.#adopt(pool, new Map([...runs].map(([number, all]) => [number, all.map(([key]) => key)])));
     });
     const activating = succession.activate((id, socket) => this.#listeners.activate(id, socket));
+    // Two turns: the second one's polling reads what the first of them have asked, before all that follows here.
+    await nextTurn();
+    await nextTurn();
+    const serveMs = performance.now() - begunMs;
     await this.#accept();
     this.#keeper.bequeath(this.#handOver);
     this.#keeper.ready();
-    const serveMs = performance.now() - begunMs;
     this.#listenToKeeper();
     this.#growth.goOnFrom(state.told);
     this.#growth.start();
