@@ -34,6 +34,8 @@ export function loadLastGood(file: string, keeper: KeeperChannel): Loaded | null
 /** Notes that this configuration serves. It may hold secrets: for nobody else's eyes. */
 export function noteGood({ text }: Loaded, keeper: KeeperChannel): void {
   const copy = path.join(keeper.lockDir, FILE);
+  // Mostly it is there: who waits for this worker does not wait for the disk.
+  if (fs.existsSync(copy) && fs.readFileSync(copy, 'utf8') === text) return;
   fs.writeFileSync(`${copy}.new`, text, { mode: 0o600 });
   fs.renameSync(`${copy}.new`, copy);
 }

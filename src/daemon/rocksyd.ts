@@ -20,7 +20,7 @@ import { listenersOf, Worker } from './worker.ts';
 
 const WAIT_FOR_PREDECESSOR_MS = 5_000;
 const READY_TIMEOUT_MS = 60_000;
-/** After a start, until what is not urgent is done. */
+/** After a start, until the compile cache is written. */
 const SETTLED_MS = 1_000;
 /** Beyond `stop_grace`: for zygotes, connections and the journal to end. */
 const STOP_MARGIN_MS = 30_000;
@@ -133,7 +133,10 @@ async function work(file: string): Promise<void> {
       exitAfterFlush(log, 1);
     });
     await Worker.start(config, version, log, keeper);
-    setTimeout(() => settleDown(loaded, keeper, log), SETTLED_MS).unref();
+    noteServing(loaded, keeper, log);
+    // Node writes the cache when a process ends, and one that is replaced ends at once. It takes a while, and can wait
+    // until those are served who waited for this worker.
+    setTimeout(flushCompileCache, SETTLED_MS).unref();
   } catch (error) {
     // For people: who asks for a restart is shown it as it is. What nobody expected is a defect, and says where it lies.
     const line = expected(error);
@@ -143,10 +146,7 @@ async function work(file: string): Promise<void> {
   }
 }
 
-/** What can wait until those are served who waited for this worker. */
-function settleDown(loaded: Loaded, keeper: KeeperChannel, log: Logger): void {
-  // Node writes it when a process ends, and one that is replaced ends at once.
-  flushCompileCache();
+function noteServing(loaded: Loaded, keeper: KeeperChannel, log: Logger): void {
   try {
     noteGood(loaded, keeper);
   } catch (problem) {

@@ -10,7 +10,7 @@ const POOLS = '  os: { runtime: command, {user} }';
 
 test('a worker that crashes over a configuration that is no good meanwhile goes on by the last one that served', async () => {
   await using daemon = await TestDaemon.start({ pools: POOLS });
-  const other = net.createServer().listen(0, '127.0.0.1');
+  await using other = net.createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const taken = `tcp://127.0.0.1:${(other.address() as net.AddressInfo).port}`;
   for (const change of [{ more: 'nonsense: 3\n' }, { listen: [taken], more: 'auth: none\n' }]) {
@@ -23,7 +23,6 @@ test('a worker that crashes over a configuration that is no good meanwhile goes 
     await assert.rejects(client.restart(), { code: 'takeover_refused' });
     assert.equal(await daemon.workerPid(), after);
   }
-  other.close();
   assert.equal(fs.statSync(path.join(daemon.state, 'last-good.yaml')).mode & 0o777, 0o600);
   assert.match(daemon.output.join('\n'), /goes on by the last one that served/);
 });
