@@ -105,6 +105,7 @@ const machine = describeMachine(site.folder);
 await using daemon = await TestDaemon.start({
   pools: '  os: { runtime: command, {user} }',
   more: 'log: { level: warn }\n',
+  program: site.program,
 });
 const memory: [string, number][] = [];
 const weigh = async (what: string): Promise<void> => {

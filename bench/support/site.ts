@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { publish } from './published.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 export const BOOTSTRAP = path.join(ROOT, 'bench/app/bootstrap.php');
@@ -23,6 +24,7 @@ export class Site implements AsyncDisposable {
   readonly folder = mkdtempSync(path.join(process.env.TMPDIR ?? '/var/tmp', 'rocksy-bench-'));
   readonly #leftovers = new AsyncDisposableStack();
   #count = 0;
+  #program: string | null = null;
 
   constructor() {
     // Each folder in it gets a part of the disk of its own, away from what others have deleted: chattr(1), T. Where the
@@ -43,6 +45,12 @@ export class Site implements AsyncDisposable {
     const folder = path.join(this.folder, String(++this.#count));
     mkdirSync(folder);
     return folder;
+  }
+
+  /** The `rocksyd` that is measured: that of the published package. */
+  get program(): string {
+    this.#program ??= publish(path.join(this.folder, 'package'));
+    return this.#program;
   }
 
   /** What is disposed of at the very end. */

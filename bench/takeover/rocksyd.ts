@@ -1,6 +1,7 @@
 import { TestDaemon } from '../../test/support/daemon.ts';
 import type { Address } from '../../test/support/load/address.ts';
 import { Wire } from '../../test/support/wire.ts';
+import type { Site } from '../support/site.ts';
 import { freePort } from './processes.ts';
 import { type Contender, type Replaceable, Unusable } from './replaceable.ts';
 
@@ -18,12 +19,13 @@ class Rocksyd implements Replaceable {
     this.#replace = replace;
   }
 
-  static async start(replace: Replace): Promise<Rocksyd> {
+  static async start(replace: Replace, { program }: Site): Promise<Rocksyd> {
     const port = await freePort();
     const daemon = await TestDaemon.start({
       pools: '  os: { runtime: command, {user} }',
       listen: [`tcp://127.0.0.1:${port}`],
       more: 'auth: none\nlog: { level: warn }\n',
+      program,
     });
     return new Rocksyd(daemon, { port }, replace);
   }
@@ -40,19 +42,20 @@ class Rocksyd implements Replaceable {
 export const takeover: Contender = {
   name: 'rocksyd: restart',
   needs: null,
-  start: () => Rocksyd.start(askForRestart),
+  start: (site) => Rocksyd.start(askForRestart, site),
 };
 
 export const stopAndStart: Contender = {
   name: 'rocksyd: stop and start',
   needs: null,
-  start: () =>
-    Rocksyd.start(async (daemon) => {
-      await daemon.stop();
-      await daemon.start();
-      return {};
-    }),
+  start: (site) => Rocksyd.start(stopThenStart, site),
 };
+
+async function stopThenStart(daemon: TestDaemon): Promise<Readonly<Record<string, number>>> {
+  await daemon.stop();
+  await daemon.start();
+  return {};
+}
 
 async function askForRestart({ socket }: TestDaemon): Promise<Readonly<Record<string, number>>> {
   using wire = await Wire.open(socket);

@@ -50,7 +50,11 @@ export class Rocksy implements Way {
     request: (job: Job, param: object) => object,
   ): Promise<Rocksy> {
     const daemon = site.keep(
-      await TestDaemon.start({ pools: `  bench: { ${pool} }`, more: 'log: { level: warn }\n' }),
+      await TestDaemon.start({
+        pools: `  bench: { ${pool} }`,
+        more: 'log: { level: warn }\n',
+        program: site.program,
+      }),
     );
     return new Rocksy(name, site.forPool(), daemon, await daemon.connect(), request);
   }
