@@ -24,8 +24,11 @@ const READY_TIMEOUT_MS = 60_000;
 const SETTLED_MS = 1_000;
 /** Beyond `stop_grace`: for zygotes, connections and the journal to end. */
 const STOP_MARGIN_MS = 30_000;
-/** Much is made here and little lives: a larger nursery only holds more garbage (docs/benchmarks.md, scale: -50 MiB). */
-const WORKER_NURSERY = '--max-semi-space-size=2';
+/**
+ * Much is made here and little lives: a larger nursery only holds more garbage (docs/benchmarks.md, scale: -50 MiB).
+ * A successor collects its garbage at a time of its own choice.
+ */
+const WORKER_FLAGS = ['--max-semi-space-size=2', '--expose-gc'];
 
 const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -84,7 +87,7 @@ async function keep(config: Config, argv: readonly string[]): Promise<void> {
       waitMs: WAIT_FOR_PREDECESSOR_MS,
       entry: process.argv[1] ?? '',
       execPath: nodeOf,
-      execArgv: [WORKER_NURSERY, ...process.execArgv],
+      execArgv: [...WORKER_FLAGS, ...process.execArgv],
       args: [...argv],
       env: process.env,
       log: (level, message, fields) => log[level](fields, message),

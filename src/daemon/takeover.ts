@@ -103,8 +103,10 @@ export class DaemonTakeover implements Estate, Heir {
     // The socket's own end has been noticed.
   }
 
+  /** What it leaves behind is collected now: later, whoever waits would wait for that too. */
   rehearse(bytes: Buffer): void {
     readState(bytes);
+    globalThis.gc?.();
   }
 
   adopt(bytes: Buffer): void {

@@ -252,7 +252,8 @@ class Channel implements KeeperChannel {
         for (const fd of [dispatches, answers]) closeSync(fd);
         throw new Error('this worker has nothing to hand over: it never called bequeath()');
       }
-      await handOver(this.#estate, { dispatches, answers, timeoutMs });
+      const listeners = [...this.listeners.values()];
+      await handOver(this.#estate, { dispatches, answers, listeners, timeoutMs });
     } catch (error) {
       void this.#send({ t: 'thawed', reason: error instanceof PeerGone ? null : (error as Error).message });
     }

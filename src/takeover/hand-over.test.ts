@@ -52,7 +52,7 @@ function begin(timeoutMs: number): { over: Promise<never>; peer: Peer; events: s
     state: () => Buffer.from('state'),
     resume: () => void events.push('resumed'),
   };
-  const over = handOver(estate, { dispatches, answers, timeoutMs });
+  const over = handOver(estate, { dispatches, answers, listeners: [], timeoutMs });
   return { over, peer: new Peer(theirDispatches, theirAnswers), events };
 }
 

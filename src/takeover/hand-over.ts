@@ -38,6 +38,8 @@ export interface Introduction {
   readonly dispatches: number;
   /** A stream socket: the successor's acknowledgements, and its end. */
   readonly answers: number;
+  /** The sockets that this process listens on, with others. */
+  readonly listeners: readonly number[];
   readonly timeoutMs: number;
 }
 
@@ -47,6 +49,8 @@ const BATCH = 100;
 /** So few newcomers are not worth another turn: they are passed when everything stands still. */
 const FEW = 50;
 const REHEARSALS = 3;
+/** What the predecessor stays for after the commit. */
+const LINGER_MS = 100;
 /** Standing still is given up after so many times what the slowest rehearsal took, within bounds. */
 const PATIENCE = 20;
 const MIN_PATIENCE_MS = 200;
@@ -68,6 +72,7 @@ class HandOver {
   readonly #estate: Estate;
   readonly #dispatches: number;
   readonly #answers: Socket;
+  readonly #listeners: readonly number[];
   readonly #memory = memfd('takeover', '');
   readonly #passed = new Map<number, () => void>();
   /** Connections that ended before there was room to say so. */
@@ -78,9 +83,10 @@ class HandOver {
   readonly #timer: NodeJS.Timeout;
   #slowestMs = 0;
 
-  constructor(estate: Estate, { dispatches, answers, timeoutMs }: Introduction) {
+  constructor(estate: Estate, { dispatches, answers, listeners, timeoutMs }: Introduction) {
     this.#estate = estate;
     this.#dispatches = dispatches;
+    this.#listeners = listeners;
     this.#answers = new Socket({ fd: answers, readable: true, writable: false });
     this.#answers.on('data', (bytes: Buffer) => {
       this.#acknowledged += bytes.length;
@@ -146,7 +152,22 @@ class HandOver {
     };
     this.#now({ kind: 'commit', timing });
     // Not a word more, not even to the log: everything belongs to the successor.
-    exitNow(0);
+    return this.#leave();
+  }
+
+  /**
+   * To take a process apart costs the kernel some 20 ms of CPU: that has to wait until the successor has served who
+   * waits. A socket is closed with its last descriptor, so those that others want to close go at once.
+   */
+  #leave(): never {
+    try {
+      const connections = [...this.#estate.connections()].map(([, socket]) => descriptorOf(socket));
+      for (const fd of [...connections, ...this.#listeners]) if (fd !== null) closeSync(fd);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LINGER_MS);
+    } finally {
+      // Whatever happens here: there is no way back.
+      exitNow(0);
+    }
   }
 
   #awaitAdoption(): void {

@@ -38,8 +38,8 @@ export type Succession = (
 ) & {
   /**
    * Begins to serve the connections: calls `begin` once for each that is still open. Those whose clients have sent
-   * something come first; the rest in slices of 1 ms, between which the event loop turns and who has sent something
-   * meanwhile is moved ahead. Resolves when all have begun.
+   * something come first, and two turns of the event loop are theirs; the rest in slices of 1 ms, between which the loop
+   * turns and who has sent something meanwhile is moved ahead. Resolves when all have begun.
    */
   activate(begin: (id: number, socket: Socket) => void): Promise<void>;
 };
