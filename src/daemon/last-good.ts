@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { DocumentError } from '../document/index.ts';
 import type { KeeperChannel } from '../takeover/index.ts';
-import { type Config, ConfigError, parseConfig, readText } from './config/index.ts';
+import { type Config, parseConfig, readText } from './config/index.ts';
 
 const FILE = 'last-good.yaml';
 
@@ -11,13 +12,13 @@ export interface Loaded {
   readonly text: string;
 }
 
-/** The configuration as it is now. Throws ConfigError, also where it names another state directory than the keeper's. */
+/** The configuration as it is now. Throws DocumentError, also where it names another state directory than the keeper's. */
 export function loadPresent(file: string, keeper: KeeperChannel): Loaded {
   const text = readText(file);
   const config = parseConfig(text, file);
   if (config.state === keeper.lockDir) return { config, text };
   const message = `can't be changed by a restart: stop rocksyd, which has ${keeper.lockDir}, and start it again`;
-  throw new ConfigError(file, [{ line: 0, column: 0, key: 'state', message }]);
+  throw new DocumentError(file, [{ line: 0, column: 0, key: 'state', message }]);
 }
 
 /**

@@ -3,6 +3,7 @@ import { flushCompileCache } from 'node:module';
 import path from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
+import { DocumentError } from '../document/index.ts';
 import {
   connectToKeeper,
   isUnderKeeper,
@@ -13,7 +14,7 @@ import {
   standardError,
 } from '../takeover/index.ts';
 import { RocksyError } from '../wire/index.ts';
-import { type Config, ConfigError, loadConfig } from './config/index.ts';
+import { type Config, loadConfig } from './config/index.ts';
 import { type Loaded, loadLastGood, loadPresent, noteGood } from './last-good.ts';
 import { createLog, exitAfterFlush } from './log.ts';
 import { listenersOf, Worker } from './worker.ts';
@@ -68,7 +69,7 @@ function load(file: string): Config | null {
   try {
     return loadConfig(file);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!(error instanceof DocumentError)) throw error;
     process.stderr.write(`${error.format()}\n`);
     process.exitCode = 2;
     return null;
@@ -145,7 +146,7 @@ async function work(file: string): Promise<void> {
     const line = expected(error);
     if (line === null) throw error;
     process.stderr.write(`${line}\n`);
-    process.exit(error instanceof ConfigError ? 2 : 1);
+    process.exit(error instanceof DocumentError ? 2 : 1);
   }
 }
 
@@ -180,7 +181,7 @@ async function settle(file: string, keeper: KeeperChannel, output: number): Prom
 
 /** What may well happen, said for people; null: a defect. */
 function expected(error: unknown): string | null {
-  if (error instanceof ConfigError) return error.format();
+  if (error instanceof DocumentError) return error.format();
   if (error instanceof ListenError) return `rocksyd: ${error.message}`;
   return error instanceof RocksyError ? `rocksyd: ${errorLine(error)}` : null;
 }

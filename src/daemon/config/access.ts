@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Findings } from '../../document/index.ts';
 import type { Auth, Listen, Token } from './config.ts';
-import type { Findings } from './findings.ts';
 import { isBadAddress, isBeyondLoopback, parseListen } from './listen.ts';
 import type { RawConfig } from './schema.ts';
 

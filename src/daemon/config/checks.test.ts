@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { DocumentError } from '../../document/index.ts';
 import { asAda, asRoot, load, problemsOf } from './fixtures/machine.ts';
-import { ConfigError } from './index.ts';
 
 const pools = 'pools: { os: { runtime: command } }';
 const tokens = `auth: { tokens: [{ name: ci, role: admin, sha256: ${'a'.repeat(64)} }] }`;
@@ -191,7 +191,7 @@ test('only root may be somebody else, or more urgent', () => {
   ]);
 });
 
-test('whatever the text, it is a configuration or a ConfigError with a line', () => {
+test('whatever the text, it is a configuration or a DocumentError with a line', () => {
   const words = `pools: {os: {runtime: command,\n  - & * a <<: *a [ ] } ' " | > ? ! % @ : ~ __proto__: # 1 1e9 -.inf
     listen auth none tokens state mask limits log retention rlimits env 10s 4KiB unix:x tcp://[ constructor`;
   const token = fc.constantFrom(...words.split(' '), '\n', '\n  ', '\t', pools);
@@ -205,7 +205,7 @@ test('whatever the text, it is a configuration or a ConfigError with a line', ()
       try {
         load(yaml);
       } catch (error) {
-        assert.ok(error instanceof ConfigError, String(error));
+        assert.ok(error instanceof DocumentError, String(error));
         assert.ok(error.problems.length > 0);
         for (const { line, message } of error.problems) assert.ok(line >= 0 && message !== '');
       }

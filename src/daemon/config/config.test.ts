@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { DocumentError } from '../../document/index.ts';
 import { asRoot, dir, file, load } from './fixtures/machine.ts';
-import { ConfigError, configSchema, loadConfig, realSurroundings } from './index.ts';
+import { configSchema, loadConfig, realSurroundings } from './index.ts';
 
 const docs = readFileSync(join(import.meta.dirname, '../../../docs/configuration.md'), 'utf8');
 const fullExample = /## The full example[\s\S]*?```yaml\n([\s\S]*?)```/.exec(docs)?.[1] ?? '';
@@ -208,13 +209,13 @@ test('a log without bound is 0 bytes', () => {
   assert.equal(load('log_max: unlimited\npools: { os: { runtime: command } }').logMaxBytes, 0);
 });
 
-test('a file is read from disk, and one that is not there is a ConfigError', () => {
+test('a file is read from disk, and one that is not there is a DocumentError', () => {
   writeFileSync(join(dir, 'disk.yaml'), 'pools: { os: { runtime: command, user: root } }');
   assert.equal(loadConfig(join(dir, 'disk.yaml'), asRoot).dir, dir);
   assert.throws(
     () => loadConfig('no/such.yaml'),
     (error) => {
-      assert.ok(error instanceof ConfigError);
+      assert.ok(error instanceof DocumentError);
       assert.match(error.format(), /^no\/such\.yaml: can't be read: ENOENT/);
       return true;
     },

@@ -1,5 +1,4 @@
-import type { Findings } from './findings.ts';
-import { type KeyPath, suggest } from './problem.ts';
+import { type Findings, type KeyPath, suggest } from '../../document/index.ts';
 import type { RawPool } from './schema.ts';
 import type { Surroundings } from './surroundings.ts';
 

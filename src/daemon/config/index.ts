@@ -3,6 +3,5 @@
 // Others import from here only, and never see the file's own keys or YAML.
 export type { Auth, Config, Limits, Listen, PoolConfig, Retention, Rlimit, Role, Token } from './config.ts';
 export { loadConfig, parseConfig, readText } from './load.ts';
-export { ConfigError, type Problem } from './problem.ts';
 export { configSchema } from './schema.ts';
 export { realSurroundings, type Surroundings } from './surroundings.ts';

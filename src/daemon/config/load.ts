@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { Checker, DocumentError, Findings, readDocument } from '../../document/index.ts';
 import type { Config } from './config.ts';
-import { readDocument } from './document.ts';
-import { Findings } from './findings.ts';
-import { ConfigError } from './problem.ts';
 import { resolveConfig } from './resolve.ts';
+import { configSchema } from './schema.ts';
 import { realSurroundings, type Surroundings } from './surroundings.ts';
-import { validate } from './validate.ts';
 
-/** Reads and checks a configuration file; throws a `ConfigError` that has everything that is wrong with it. */
+const checker = new Checker(configSchema, 'docs/configuration.md');
+
+/** Reads and checks a configuration file; throws a `DocumentError` that has everything that is wrong with it. */
 export function loadConfig(path: string, surroundings: Surroundings = realSurroundings()): Config {
   return parseConfig(readText(path), path, surroundings);
 }
@@ -19,21 +19,21 @@ export function parseConfig(
   surroundings: Surroundings = realSurroundings(),
 ): Config {
   const document = readDocument(text);
-  if (document.value === undefined) throw new ConfigError(path, document.problems);
-  const { violations, sound } = validate(document.value);
+  if (document.value === undefined) throw new DocumentError(path, document.problems);
+  const { violations, sound } = checker.check(document.value);
   const findings = new Findings(path, document, violations);
   const config = sound && resolveConfig(sound, path, poolNames(document.value), surroundings, findings);
-  if (config === null || findings.problems.length > 0) throw new ConfigError(path, findings.problems);
+  if (config === null || findings.problems.length > 0) throw new DocumentError(path, findings.problems);
   return deepFreeze(config);
 }
 
-/** Throws a `ConfigError` that says why it can't be read. */
+/** Throws a `DocumentError` that says why it can't be read. */
 export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const error = new ConfigError(path, [
+    const error = new DocumentError(path, [
       { line: 0, column: 0, key: '', message: `can't be read: ${reason}` },
     ]);
     error.cause = cause;

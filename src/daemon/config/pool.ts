@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
+import type { Findings, KeyPath } from '../../document/index.ts';
 import { durationMs, longestTimerMs, sizeBytes } from './amounts.ts';
 import type { PoolConfig } from './config.ts';
 import { findProgram, whyNotExecutable, whyUnreadable } from './files.ts';
-import type { Findings } from './findings.ts';
 import { resolveIdentity } from './identity.ts';
-import type { KeyPath } from './problem.ts';
 import { resolveRlimits } from './rlimits.ts';
 import type { RawPool } from './schema.ts';
 import type { Surroundings } from './surroundings.ts';

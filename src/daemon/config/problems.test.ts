@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DocumentError } from '../../document/index.ts';
 import { asAda, asRoot, load, problemsOf } from './fixtures/machine.ts';
-import { ConfigError } from './index.ts';
 
 /** A pool that is right, for the tests of everything else. */
 const pools = 'pools: { os: { runtime: command } }';
@@ -160,12 +160,12 @@ pools:
   ]);
 });
 
-test('a ConfigError carries the problems as data, and its message is what format() prints', () => {
+test('a DocumentError carries the problems as data, and its message is what format() prints', () => {
   const yaml = 'pools:\n  os: { runtime: command,\n        nice: high }';
   assert.throws(
     () => load(yaml, asRoot),
     (error) => {
-      assert.ok(error instanceof ConfigError);
+      assert.ok(error instanceof DocumentError);
       assert.deepEqual(error.problems[1], {
         line: 3,
         column: 9,

@@ -1,11 +1,10 @@
 import { dirname, resolve } from 'node:path';
+import { type Findings, suggest } from '../../document/index.ts';
 import { type Access, resolveAccess } from './access.ts';
 import { durationMs, longestTimerMs, sizeBytes } from './amounts.ts';
 import type { Config, Limits, PoolConfig, Retention } from './config.ts';
-import type { Findings } from './findings.ts';
 import { runsAsRoot } from './identity.ts';
 import { resolvePool } from './pool.ts';
-import { suggest } from './problem.ts';
 import type { RawConfig } from './schema.ts';
 import type { Surroundings } from './surroundings.ts';
 

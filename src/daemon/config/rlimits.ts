@@ -1,8 +1,6 @@
+import { type Findings, type KeyPath, parseSize } from '../../document/index.ts';
 import type { Rlimit } from './config.ts';
-import type { Findings } from './findings.ts';
-import type { KeyPath } from './problem.ts';
 import type { RawLimit, RawPool, RawRlimit } from './schema.ts';
-import { parseSize } from './units.ts';
 
 /** setrlimit(2): these count bytes, so a size means something. */
 const inBytes = new Set(['as', 'core', 'data', 'fsize', 'memlock', 'msgqueue', 'rss', 'stack']);

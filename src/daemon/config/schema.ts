@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { durationPattern, sizePattern } from './units.ts';
+import { durationPattern, sizePattern } from '../../document/index.ts';
 
 /*
  * The file as it is written. Every schema's `description` completes the sentence "expected …": validate.ts

@@ -15,7 +15,7 @@ import {
 import { formatKey, type KeyPath, type Problem } from './problem.ts';
 
 /** A YAML file as plain data, and where each part of it stands. */
-export interface ConfigDocument {
+export interface ReadDocument {
   /** `undefined` when the text is no YAML: `problems` say why. */
   readonly value: unknown;
   /** What is wrong with it as YAML. Duplicate keys still leave a `value`. */
@@ -29,7 +29,7 @@ export interface Position {
   readonly column: number;
 }
 
-export function readDocument(text: string): ConfigDocument {
+export function readDocument(text: string): ReadDocument {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     lineCounter: lines,

@@ -1,9 +1,8 @@
-import type { TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import type { Static, TSchema } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { Settings } from 'typebox/system';
 import { describeValue, type KeyPath, suggest } from './problem.ts';
-import { configSchema, type RawConfig } from './schema.ts';
 import { durationPattern, sizePattern } from './units.ts';
 
 /** A problem before anybody looked up its line. */
@@ -13,32 +12,80 @@ export interface Violation {
   readonly hint?: string;
 }
 
-export interface Validated {
+export interface Validated<T> {
   readonly violations: readonly Violation[];
   /**
    * The data without the parts that violate the schema, so that the rest can still be looked at. `null` when
    * nothing is left of it.
    */
-  readonly sound: RawConfig | null;
+  readonly sound: T | null;
 }
 
-const validator = Compile(configSchema);
+/**
+ * Checks data against one schema, whose every `description` completes the sentence "expected …". `reference` is the page
+ * that has all keys. The schema's `writeOnly` marks values that must not be echoed.
+ */
+export class Checker<Schema extends TSchema> {
+  readonly #schema: Schema;
+  readonly #reference: string;
+  readonly #validator: Validator;
 
-export function validate(value: unknown): Validated {
-  const violations = uniqueByPath(errorsOf(value).flatMap((error) => toViolations(error, value)));
-  return { violations, sound: withoutErrors(value) };
-}
+  constructor(schema: Schema, reference: string) {
+    this.#schema = schema;
+    this.#reference = reference;
+    this.#validator = Compile(schema);
+  }
 
-/** TypeBox's errors, those of alternatives that nobody meant left out. */
-function errorsOf(value: unknown): TLocalizedValidationError[] {
-  // TypeBox stops at 8 errors: right for a server's input, wrong for a file in which all are to be shown.
-  // The setting is the whole process's, so it holds for this call only.
-  const { maxErrors } = Settings.Get();
-  Settings.Set({ maxErrors: 10_000 });
-  try {
-    return meantAlternatives(validator.Errors(value), value);
-  } finally {
-    Settings.Set({ maxErrors });
+  check(value: unknown): Validated<Static<Schema>> {
+    const violations = this.#errorsOf(value).flatMap((error) => this.#toViolations(error, value));
+    return { violations: uniqueByPath(violations), sound: this.#withoutErrors(value) };
+  }
+
+  /** TypeBox's errors, those of alternatives that nobody meant left out. */
+  #errorsOf(value: unknown): TLocalizedValidationError[] {
+    // TypeBox stops at 8 errors: right for a server's input, wrong for a file in which all are to be shown.
+    // The setting is the whole process's, so it holds for this call only.
+    const { maxErrors } = Settings.Get();
+    Settings.Set({ maxErrors: 10_000 });
+    try {
+      return meantAlternatives(this.#validator.Errors(value), value, this.#schema);
+    } finally {
+      Settings.Set({ maxErrors });
+    }
+  }
+
+  #toViolations(error: TLocalizedValidationError, value: unknown): Violation[] {
+    const path = pathTo(error.instancePath, value);
+    const schema = schemaAt(this.#schema, error.schemaPath);
+    switch (error.keyword) {
+      case 'additionalProperties':
+        return error.params.additionalProperties.map((key) =>
+          unknownKey([...path, key], key, schema, this.#reference),
+        );
+      case 'required':
+        return error.params.requiredProperties.map((key) => ({
+          path: [...path, key],
+          message: `missing: expected ${schema.properties?.[key]?.description ?? 'a value'}`,
+        }));
+      default:
+        return [wrongValue(path, schema, valueAt(value, path), error)];
+    }
+  }
+
+  /** Takes out whatever is wrong until the rest is right: it ends, since every turn takes something. */
+  #withoutErrors(value: unknown): Static<Schema> | null {
+    const rest = structuredClone(value);
+    while (!this.#validator.Check(rest)) {
+      for (const error of this.#errorsOf(rest)) {
+        const path = pointerParts(error.instancePath);
+        const paths =
+          error.keyword === 'additionalProperties'
+            ? error.params.additionalProperties.map((key) => [...path, key])
+            : [path];
+        if (paths.some((each) => !remove(rest, each))) return null;
+      }
+    }
+    return rest as Static<Schema>;
   }
 }
 
@@ -46,10 +93,14 @@ function errorsOf(value: unknown): TLocalizedValidationError[] {
  * A value that fits no alternative of a union is reported for each of them. When it is a mapping and one
  * alternative is, only what is wrong with that one counts; otherwise only that none fits.
  */
-function meantAlternatives(errors: TLocalizedValidationError[], value: unknown): TLocalizedValidationError[] {
+function meantAlternatives(
+  errors: TLocalizedValidationError[],
+  value: unknown,
+  root: TSchema,
+): TLocalizedValidationError[] {
   const unions = errors.filter(({ keyword }) => keyword === 'anyOf');
   const dropped = unions.flatMap((union) => {
-    const alternatives = schemaAt(union.schemaPath).anyOf ?? [];
+    const alternatives = schemaAt(root, union.schemaPath).anyOf ?? [];
     const meant = isMapping(valueAt(value, pointerParts(union.instancePath)))
       ? alternatives.findIndex(({ type }) => type === 'object')
       : -1;
@@ -66,28 +117,17 @@ function meantAlternatives(errors: TLocalizedValidationError[], value: unknown):
   return errors.filter((error) => !noise.has(error) && error.keyword !== 'boolean');
 }
 
-function toViolations(error: TLocalizedValidationError, value: unknown): Violation[] {
-  const path = pathTo(error.instancePath, value);
-  const schema = schemaAt(error.schemaPath);
-  switch (error.keyword) {
-    case 'additionalProperties':
-      return error.params.additionalProperties.map((key) => unknownKey([...path, key], key, schema));
-    case 'required':
-      return error.params.requiredProperties.map((key) => ({
-        path: [...path, key],
-        message: `missing: expected ${schema.properties?.[key]?.description ?? 'a value'}`,
-      }));
-    default:
-      return [wrongValue(path, schema, valueAt(value, path), error)];
-  }
-}
-
-function unknownKey(path: KeyPath, key: string, { properties, propertyNames }: Schema): Violation {
+function unknownKey(
+  path: KeyPath,
+  key: string,
+  { properties, propertyNames }: Schema,
+  reference: string,
+): Violation {
   if (properties === undefined) {
     return { path, message: `expected ${propertyNames?.description ?? 'another name'}` };
   }
   const known = Object.keys(properties);
-  const list = known.length > 8 ? 'docs/configuration.md has them all' : `known: ${known.join(', ')}`;
+  const list = known.length > 8 ? `${reference} has them all` : `known: ${known.join(', ')}`;
   return { path, message: 'unknown key', hint: suggest(key, known) ?? list };
 }
 
@@ -123,22 +163,6 @@ function uniqueByPath(violations: readonly Violation[]): Violation[] {
   return [...byPath.values()].toReversed();
 }
 
-/** Takes out whatever is wrong until the rest is right: it ends, since every turn takes something. */
-function withoutErrors(value: unknown): RawConfig | null {
-  const rest = structuredClone(value);
-  while (!validator.Check(rest)) {
-    for (const error of errorsOf(rest)) {
-      const path = pointerParts(error.instancePath);
-      const paths =
-        error.keyword === 'additionalProperties'
-          ? error.params.additionalProperties.map((key) => [...path, key])
-          : [path];
-      if (paths.some((each) => !remove(rest, each))) return null;
-    }
-  }
-  return rest;
-}
-
 /** False when there is nothing that it could be removed from. */
 function remove(root: unknown, path: KeyPath): boolean {
   const last = path.at(-1);
@@ -162,8 +186,8 @@ interface Schema extends TSchema {
   readonly anyOf?: readonly Schema[];
 }
 
-function schemaAt(pointer: string): Schema {
-  const schema = valueAt(configSchema, pointerParts(pointer.replace(/^#/, '')));
+function schemaAt(root: TSchema, pointer: string): Schema {
+  const schema = valueAt(root, pointerParts(pointer.replace(/^#/, '')));
   return isMapping(schema) ? schema : {};
 }
 

@@ -13,8 +13,8 @@ export interface Problem {
 }
 
 /** Everything that is wrong with a file, in the order of its lines. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+export class DocumentError extends Error {
+  override readonly name = 'DocumentError';
   readonly problems: readonly Problem[];
   readonly #file: string;
 

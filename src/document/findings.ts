@@ -1,5 +1,5 @@
-import type { ConfigDocument } from './document.ts';
 import { formatKey, formatProblem, type KeyPath, type Problem } from './problem.ts';
+import type { ReadDocument } from './read.ts';
 import type { Violation } from './validate.ts';
 
 /** Collects what is wrong, and what is merely to be known, with its place in the file. */
@@ -7,10 +7,10 @@ export class Findings {
   readonly problems: Problem[] = [];
   readonly warnings: string[] = [];
   readonly #file: string;
-  readonly #document: ConfigDocument;
+  readonly #document: ReadDocument;
   readonly #violated: KeyPath[];
 
-  constructor(file: string, document: ConfigDocument, violations: readonly Violation[]) {
+  constructor(file: string, document: ReadDocument, violations: readonly Violation[]) {
     this.#file = file;
     this.#document = document;
     this.#violated = violations.map(({ path }) => path);

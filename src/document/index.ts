@@ -1,0 +1,15 @@
+// YAML files that people write: read, checked by a schema, and everything that is wrong said by line and key.
+// It must not know what any of them is about: a schema comes in, plain data and problems go out.
+// Nothing is read from the disk here.
+export { Findings } from './findings.ts';
+export { DocumentError, describeValue, formatKey, type KeyPath, type Problem, suggest } from './problem.ts';
+export { type Position, type ReadDocument, readDocument } from './read.ts';
+export {
+  durationPattern,
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseSize,
+  sizePattern,
+} from './units.ts';
+export { Checker, type Validated, type Violation } from './validate.ts';
