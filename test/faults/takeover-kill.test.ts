@@ -153,7 +153,7 @@ describe('who has the connections is killed: they are cut, and nothing worse', (
 
 describe('the keeper is killed in mid-takeover: both workers end, and the next start knows every run', () => {
   withDaemon();
-  for (const step of ['predecessor:introduced', 'predecessor:frozen', 'successor:committed'] as const) {
+  for (const step of [...UNNOTICED, ...NOTICED]) {
     test(step, async () => {
       const name = `keeper-${step}`;
       using gate = new Gate(daemon, `gate-${name}`);
