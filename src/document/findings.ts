@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { formatKey, formatProblem, type KeyPath, type Problem } from './problem.ts';
 import type { ReadDocument } from './read.ts';
 import type { Violation } from './validate.ts';
@@ -19,11 +20,13 @@ export class Findings {
 
   /**
    * `at` is the key whose line is shown, when it is another than the one that is spoken of. A problem that may
-   * come only from a violation of the schema at, above or below `path` is not reported besides it.
+   * come only from a violation of the schema at, above or below `path` is not reported besides it, and what is said
+   * twice (of a part that several others take in) is reported once.
    */
   problem(path: KeyPath, message: string, { hint, at = path }: { hint?: string; at?: KeyPath } = {}): void {
     if (this.isViolated(path)) return;
-    this.problems.push(this.#locate({ path, message, ...(hint === undefined ? {} : { hint }) }, at));
+    const problem = this.#locate({ path, message, ...(hint === undefined ? {} : { hint }) }, at);
+    if (!this.problems.some((other) => isDeepStrictEqual(other, problem))) this.problems.push(problem);
   }
 
   warning(path: KeyPath, message: string): void {
