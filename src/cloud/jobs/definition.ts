@@ -32,6 +32,8 @@ export interface JobDefinition {
   readonly pool: string;
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string | null;
+  /** What its runs read from their standard input; null: it is empty. */
+  readonly stdin: string | null;
   readonly schedule: readonly ScheduleDefinition[];
   readonly start_ms: number | null;
   readonly end_ms: number | null;

@@ -4,4 +4,4 @@
 export type { JobDefinition, RetryPolicy, RunDefinition, ScheduleDefinition } from './definition.ts';
 export { type Change, type Difference, differenceOf } from './difference.ts';
 export { parseJobs } from './parse.ts';
-export { jobFileSchema } from './schema.ts';
+export { type JobFile, jobFileSchema, type RawJob } from './schema.ts';

@@ -26,6 +26,7 @@ test('a job needs little, and everything else is said in its definition', () => 
     pool: 'web',
     env: {},
     cwd: null,
+    stdin: null,
     schedule: [{ cron: '0 3 * * *', timezone: 'UTC' }],
     start_ms: null,
     end_ms: null,

@@ -59,6 +59,7 @@ class Resolver {
       pool: this.#pool(),
       env: raw.env ?? {},
       cwd: raw.cwd ?? null,
+      stdin: raw.stdin ?? null,
       schedule: this.#schedules(),
       start_ms,
       end_ms,

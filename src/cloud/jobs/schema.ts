@@ -89,6 +89,7 @@ const keys = {
     }),
   ),
   cwd: Type.Optional(text('a folder')),
+  stdin: Type.Optional(Type.String({ maxLength: 65_536, description: 'a text' })),
   schedule: Type.Optional(
     Type.Union([schedule, Type.Array(schedule, { minItems: 1, description: 'a list of schedules' })], {
       description: 'a cron pattern, a mapping with cron, every or at, or a list of them',
