@@ -5,3 +5,4 @@ export type { JobDefinition, RetryPolicy, RunDefinition, ScheduleDefinition } fr
 export { type Change, type Difference, differenceOf } from './difference.ts';
 export { parseJobs } from './parse.ts';
 export { type JobFile, jobFileSchema, type RawJob } from './schema.ts';
+export { timingOf } from './timing.ts';

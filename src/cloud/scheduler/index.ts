@@ -3,5 +3,9 @@
 // What is due is decided here alone: the ledger is compared with what this computes anew.
 export { CronPattern } from './cron-pattern.ts';
 export { ScheduleError } from './error.ts';
+export { type Fire, firesWithin, type Pause, type Version } from './fires.ts';
+export { type MisfirePolicy, madeUpFor } from './misfire.ts';
+export { type Ongoing, type OverlapDecision, type OverlapPolicy, overlapping } from './overlap.ts';
 export { dueFrom, dueWithin, type Schedule } from './schedule.ts';
+export { type Blackout, dueInstants, hindrance, jitterOf, nextDue, type Timing } from './timing.ts';
 export { type Segment, Zone } from './zone.ts';
