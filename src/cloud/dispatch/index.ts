@@ -13,5 +13,4 @@ export {
   queued,
   type Step,
   step,
-  wireKeyOf,
 } from './run.ts';

@@ -40,8 +40,8 @@ test('a run is placed, begins, and ends by its host’s word, which may then for
   const { run, actions } = follow(queued('k', ONCE, 0), placed(), begun(), ended(succeeded));
   assert.deepEqual(run.phase, { state: 'ended', attempt: 1, outcome: succeeded, endedMs: 2 });
   assert.deepEqual(actions, [
-    { do: 'run', host: 'a', wireKey: 'k' },
-    { do: 'free', wireKey: 'k' },
+    { do: 'run', host: 'a', attempt: 1 },
+    { do: 'free', attempt: 1 },
   ]);
 });
 
@@ -54,8 +54,8 @@ test('a failure is tried again, later each time, and in the end it has failed', 
   const third = follow(second.run, placed(), ended(failed, 3));
   assert.equal(third.run.phase.state, 'ended');
   assert.deepEqual(third.actions, [
-    { do: 'run', host: 'a', wireKey: 'k.3' },
-    { do: 'free', wireKey: 'k.3' },
+    { do: 'run', host: 'a', attempt: 3 },
+    { do: 'free', attempt: 3 },
   ]);
 });
 
@@ -82,9 +82,9 @@ test('what may run twice goes to another host when its own is lost, and a late w
     { type: 'host-lost' },
   );
   const second = follow(first.run, placed('b'), begun(2));
-  assert.deepEqual(second.actions, [{ do: 'run', host: 'b', wireKey: 'k.2' }]);
+  assert.deepEqual(second.actions, [{ do: 'run', host: 'b', attempt: 2 }]);
   const late = follow(second.run, ended(succeeded, 1));
-  assert.deepEqual([late.run, late.actions], [second.run, [{ do: 'free', wireKey: 'k' }]]);
+  assert.deepEqual([late.run, late.actions], [second.run, [{ do: 'free', attempt: 1 }]]);
 });
 
 test('a host that does not know a run has not started it; one that had begun it has lost it', () => {
@@ -100,12 +100,12 @@ test('a cancelled run ends: in the queue at once, else by its host, and is never
   const waiting = follow(queued('k', AGAIN, 0), cancel).run.phase;
   assert.equal(waiting.state === 'ended' && waiting.outcome.error, 'cancelled by ann');
   const running = follow(queued('k', AGAIN, 0), placed(), begun(), cancel);
-  assert.deepEqual(running.actions.at(-1), { do: 'cancel', host: 'a', wireKey: 'k' });
+  assert.deepEqual(running.actions.at(-1), { do: 'cancel', host: 'a', attempt: 1 });
   assert.equal(follow(running.run, ended(failed)).run.phase.state, 'ended');
   const unreached = follow(queued('k', AGAIN, 0), placed(), { type: 'host-silent' }, cancel, {
     type: 'host-back',
   });
-  assert.deepEqual(unreached.actions.at(-1), { do: 'cancel', host: 'a', wireKey: 'k' });
+  assert.deepEqual(unreached.actions.at(-1), { do: 'cancel', host: 'a', attempt: 1 });
   assert.equal(follow(unreached.run, { type: 'unknown', attempt: 1 }).run.phase.state, 'ended');
 });
 

@@ -64,11 +64,11 @@ export type Event =
   | { readonly type: 'queue-timeout' };
 
 export type Action =
-  /** Ask the host for it, under this key. To ask twice starts it once. */
-  | { readonly do: 'run'; readonly host: string; readonly wireKey: string }
-  | { readonly do: 'cancel'; readonly host: string; readonly wireKey: string }
+  /** Ask the host for this attempt. To ask twice starts it once. */
+  | { readonly do: 'run'; readonly host: string; readonly attempt: number }
+  | { readonly do: 'cancel'; readonly host: string; readonly attempt: number }
   /** The host may forget this attempt: its outcome is committed here. */
-  | { readonly do: 'free'; readonly wireKey: string };
+  | { readonly do: 'free'; readonly attempt: number };
 
 export interface Step {
   readonly run: CloudRun;
@@ -84,11 +84,6 @@ export function queued(key: string, delivery: Delivery, notBeforeMs: number): Cl
     made: { failure: 0, lost_process: 0, lost_host: 0 },
     cancelledBy: null,
   };
-}
-
-/** What hosts know an attempt by: the run's key, and from the second attempt on its number behind it. */
-export function wireKeyOf(key: string, attempt: number): string {
-  return attempt === 1 ? key : `${key}.${attempt}`;
 }
 
 /**
@@ -115,7 +110,7 @@ export function step(run: CloudRun, event: Event, nowMs: number, random: number)
       // A host that still remembers an attempt of long ago may forget it.
       return isOfAttempt(phase, event.attempt)
         ? attemptEnded(run, phase, event, nowMs, random)
-        : { run, actions: [free(run, event.attempt)] };
+        : { run, actions: [{ do: 'free', attempt: event.attempt }] };
     case 'unknown':
       return isOfAttempt(phase, event.attempt) ? neverStarted(run, phase, nowMs) : same(run);
     case 'host-silent':
@@ -148,7 +143,7 @@ function isOfAttempt(phase: Phase, attempt: number): phase is OnHost {
 
 function placed(run: CloudRun, attempt: number, host: string): Step {
   const next = { ...run, phase: { state: 'starting', attempt, host } } as const;
-  return { run: next, actions: [{ do: 'run', host, wireKey: wireKeyOf(run.key, attempt) }] };
+  return { run: next, actions: [{ do: 'run', host, attempt }] };
 }
 
 function attemptEnded(
@@ -158,7 +153,7 @@ function attemptEnded(
   nowMs: number,
   random: number,
 ): Step {
-  const freed = free(run, phase.attempt);
+  const freed = { do: 'free', attempt: phase.attempt } as const;
   const reason = retryReasonOf(event.outcome);
   const retried =
     reason === null || run.cancelledBy !== null ? null : retry(run, phase, reason, nowMs, random);
@@ -205,8 +200,7 @@ function neverStarted(run: CloudRun, phase: OnHost, nowMs: number): Step {
 
 /** Nobody knows what it missed. To ask again starts nothing that it has. */
 function hostBack(run: CloudRun, { attempt, host, startedMs }: Phase & { state: 'unreachable' }): Step {
-  const wireKey = wireKeyOf(run.key, attempt);
-  const action = { do: run.cancelledBy === null ? 'run' : 'cancel', host, wireKey } as const;
+  const action = { do: run.cancelledBy === null ? 'run' : 'cancel', host, attempt } as const;
   if (startedMs === null)
     return { run: { ...run, phase: { state: 'starting', attempt, host } }, actions: [action] };
   const running = { ...run, phase: { state: 'running', attempt, host, startedMs } } as const;
@@ -237,7 +231,7 @@ function cancel(run: CloudRun, phase: Phase, by: string, nowMs: number): Step {
   const wanted = { ...run, cancelledBy: run.cancelledBy ?? by };
   if (phase.state === 'queued') return over(wanted, cancelled(by), nowMs);
   const { host, attempt } = phase;
-  return { run: wanted, actions: [{ do: 'cancel', host, wireKey: wireKeyOf(run.key, attempt) }] };
+  return { run: wanted, actions: [{ do: 'cancel', host, attempt }] };
 }
 
 function cancelled(by: string): Outcome {
@@ -246,10 +240,6 @@ function cancelled(by: string): Outcome {
 
 function over(run: CloudRun, outcome: Outcome, endedMs: number): Step {
   return enter(run, { state: 'ended', attempt: run.phase.attempt, outcome, endedMs });
-}
-
-function free(run: CloudRun, attempt: number): Action {
-  return { do: 'free', wireKey: wireKeyOf(run.key, attempt) };
 }
 
 function enter(run: CloudRun, phase: Phase): Step {
