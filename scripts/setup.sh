@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what a checkout needs, and nothing that is there already: PHP and Symfony from Debian's packages,
-# then the npm packages (Node 24 among them). Says nothing when there is nothing to do.
+# Installs what a checkout needs, and nothing that is there already: PHP and Symfony from Debian's packages, with
+# --for-tests PostgreSQL too, then the npm packages (Node 24 among them). Says nothing when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -52,6 +52,22 @@ install_php() {
   php_is_complete || fail 'PHP was installed, but an extension or a Symfony package is still missing (see php_is_complete in scripts/setup.sh)'
 }
 
+# The tests start servers of their own from these programs, and Debian's is not started: a server that is installed for
+# tests alone has no business with the machine's ports.
+postgresql_is_there() {
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+install_postgresql() {
+  command -v apt-get >/dev/null || fail 'PostgreSQL 14 or newer is missing, and this is no Debian to install it from'
+  echo 'setup: installing PostgreSQL from Debian (once)' >&2
+  quietly as_root apt-get update -q
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql-common
+  quietly as_root sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql
+  postgresql_is_there || fail 'PostgreSQL was installed, but there is no /usr/lib/postgresql/*/bin/initdb'
+}
+
 # By content, not by age: git and copying change times. npm keeps what it installed in node_modules/.package-lock.json;
 # packages for other platforms are optional and not in it.
 packages_are_current() {
@@ -75,5 +91,8 @@ own_node_runs() {
 }
 
 php_is_complete || install_php
+if [ "${1:-}" = --for-tests ]; then
+  postgresql_is_there || install_postgresql
+fi
 packages_are_current || install_packages
 own_node_runs || fail "the package's own Node (node_modules/.bin/node) does not run. Were install scripts switched off (npm config get ignore-scripts)? Remedy: npm ci --ignore-scripts=false"

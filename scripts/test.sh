@@ -2,7 +2,7 @@
 # `npm test`, or `npm test -- FILE…` and other arguments of `node --test`. Works on a fresh clone.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-bash "$root/scripts/setup.sh"
+bash "$root/scripts/setup.sh" --for-tests
 cd "$root"
 export PATH="$root/node_modules/.bin:$PATH"
 

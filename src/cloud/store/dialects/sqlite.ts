@@ -1,0 +1,78 @@
+import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { type Kysely, SqliteAdapter, SqliteDialect, sql } from 'kysely';
+import { StoreError } from '../error.ts';
+import type { Engine } from './engine.ts';
+import { CachingDatabase } from './sqlite-database.ts';
+
+const BUSY_TIMEOUT_MS = 10_000;
+/** All pages in one step, in a thread of libuv: one read snapshot, so that no writer makes it begin again. */
+const ALL_PAGES = 0x7fffffff;
+
+/** `create`: a file that is not there is made. */
+export function sqliteEngine(file: string, { create }: { readonly create: boolean }): Engine {
+  const database = open(file, create);
+  return {
+    kind: 'sqlite',
+    place: file,
+    dialect: new EmbeddedDialect({ database: new CachingDatabase(database) }),
+    wording: { generatedId: 'integer PRIMARY KEY AUTOINCREMENT' },
+    locksRows: false,
+    isRetryable: () => false,
+    tableNames,
+    backup: (target) => backUp(file, target),
+  };
+}
+
+function open(file: string, create: boolean): DatabaseSync {
+  let database: DatabaseSync | undefined;
+  try {
+    // SQLite would create it by the umask; its -wal and -shm have the mode of the file.
+    closeSync(openSync(file, create ? 'a' : 'r+', 0o600));
+    database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY');
+    return database;
+  } catch (cause) {
+    database?.close();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const hint = create
+      ? 'its folder must exist and be writable, and the file must be a SQLite database'
+      : 'look whether the path is right and readable; a new store is set up by `rocksy store migrate`';
+    throw new StoreError('unreachable', `The store ${file} can't be opened: ${reason}`, { hint, cause });
+  }
+}
+
+/** Kysely counts SQLite among those that can't roll back a change of the schema; it can (https://sqlite.org/lang_transaction.html). */
+class EmbeddedDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalDdl();
+  }
+}
+
+class TransactionalDdl extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+async function tableNames(db: Kysely<never>): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`SELECT name FROM sqlite_schema WHERE type = 'table'`.execute(
+    db,
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** By a connection of its own: SQLite makes no backup from one that is in the middle of a transaction. */
+async function backUp(file: string, target: string): Promise<void> {
+  const part = `${target}.part`;
+  const source = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    rmSync(part, { force: true });
+    closeSync(openSync(part, 'wx', 0o600));
+    await backup(source, part, { rate: ALL_PAGES });
+    renameSync(part, target);
+  } finally {
+    source.close();
+    rmSync(part, { force: true });
+  }
+}

@@ -1,0 +1,171 @@
+import { randomUUID } from 'node:crypto';
+import { type Difference, differenceOf, type JobDefinition } from '../jobs/index.ts';
+import type { Access } from './access.ts';
+import type { Row } from './schema.ts';
+import { fromJson, storable, toJson } from './text.ts';
+import type { JobId } from './vocabulary.ts';
+
+export interface AppliedJob {
+  readonly id: JobId;
+  readonly version: number;
+  readonly definition: JobDefinition;
+}
+
+export interface JobVersion extends AppliedJob {
+  readonly appliedBy: string;
+  readonly appliedMs: number;
+}
+
+export interface ApplyOptions {
+  readonly by: string;
+  readonly nowMs: number;
+  /** Jobs of these projects that are not among the definitions are deleted. */
+  readonly prune: boolean;
+  /** What would change is told, and nothing is. */
+  readonly dryRun: boolean;
+}
+
+/** Jobs and the history of their definitions. */
+export class Jobs {
+  readonly #access: Access;
+
+  constructor(access: Access) {
+    this.#access = access;
+  }
+
+  /**
+   * Makes the jobs of the projects that are named what the definitions say, all of it or nothing. A job that was deleted
+   * and comes again is another one, with a history of its own.
+   */
+  async apply(definitions: readonly JobDefinition[], options: ApplyOptions): Promise<Difference> {
+    const projects = [...new Set(definitions.map(({ project }) => project))].toSorted();
+    return await this.#access.atomically(async (access) => {
+      if (!options.dryRun) await lockProjects(access, projects, options.nowMs);
+      const present = await presentJobs(access, projects);
+      const difference = differenceOf(
+        present.map(({ definition }) => definition),
+        definitions,
+      );
+      if (options.dryRun) return difference;
+      const ids = new Map(present.map((job) => [nameOf(job.definition), job]));
+      for (const definition of difference.created) await create(access, definition, options);
+      for (const { definition } of difference.changed) {
+        const former = ids.get(nameOf(definition));
+        if (former !== undefined) await change(access, former, definition, options);
+      }
+      if (options.prune) {
+        const doomed = difference.superfluous.flatMap((definition) => ids.get(nameOf(definition))?.id ?? []);
+        await remove(access, doomed, options.nowMs);
+      }
+      return difference;
+    });
+  }
+
+  /** All jobs that are not deleted, by project and name. */
+  async list(): Promise<AppliedJob[]> {
+    return await presentJobs(this.#access, null);
+  }
+
+  /** All definitions that a job has had, in order; also of one that is deleted. */
+  async history(id: JobId): Promise<JobVersion[]> {
+    const rows = await this.#access.db
+      .selectFrom('jobVersions')
+      .selectAll()
+      .where('jobId', '=', id)
+      .orderBy('version')
+      .execute();
+    return rows.map(({ jobId, version, definition, appliedBy, appliedMs }) => ({
+      id: jobId,
+      version,
+      definition: fromJson<JobDefinition>(definition),
+      appliedBy,
+      appliedMs,
+    }));
+  }
+}
+
+function nameOf({ project, name }: JobDefinition): string {
+  return `${project}/${name}`;
+}
+
+/** Who applies to the same project waits; the order of names keeps two from waiting for each other. */
+async function lockProjects(access: Access, projects: readonly string[], nowMs: number): Promise<void> {
+  if (projects.length === 0) return;
+  await access.db
+    .insertInto('projects')
+    .values(projects.map((name) => ({ name, createdMs: nowMs })))
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute();
+  const query = access.db.selectFrom('projects').select('name').where('name', 'in', projects).orderBy('name');
+  await access.locked(query).execute();
+}
+
+async function presentJobs(access: Access, projects: readonly string[] | null): Promise<AppliedJob[]> {
+  if (projects?.length === 0) return [];
+  let query = access.db
+    .selectFrom('jobs')
+    .select(['id', 'version', 'definition'])
+    .where('deletedMs', 'is', null);
+  if (projects !== null) query = query.where('project', 'in', projects);
+  const rows = await query.orderBy('project').orderBy('name').execute();
+  return rows.map(parse);
+}
+
+function parse({ id, version, definition }: Pick<Row<'jobs'>, 'id' | 'version' | 'definition'>): AppliedJob {
+  return { id, version, definition: fromJson<JobDefinition>(definition) };
+}
+
+async function create(access: Access, definition: JobDefinition, options: ApplyOptions): Promise<void> {
+  const id = randomUUID() as JobId;
+  const { project, name } = definition;
+  await access.db
+    .insertInto('jobs')
+    .values({
+      id,
+      project,
+      name,
+      search: name.toLowerCase(),
+      version: 1,
+      definition: toJson(definition),
+      createdMs: options.nowMs,
+      updatedMs: options.nowMs,
+    })
+    .execute();
+  await remember(access, id, 1, definition, options);
+}
+
+async function change(
+  access: Access,
+  { id, version }: AppliedJob,
+  definition: JobDefinition,
+  options: ApplyOptions,
+): Promise<void> {
+  await access.db
+    .updateTable('jobs')
+    .set({ version: version + 1, definition: toJson(definition), updatedMs: options.nowMs })
+    .where('id', '=', id)
+    .execute();
+  await remember(access, id, version + 1, definition, options);
+}
+
+async function remember(
+  access: Access,
+  jobId: JobId,
+  version: number,
+  definition: JobDefinition,
+  { by, nowMs }: ApplyOptions,
+): Promise<void> {
+  await access.db
+    .insertInto('jobVersions')
+    .values({ jobId, version, definition: toJson(definition), appliedBy: storable(by), appliedMs: nowMs })
+    .execute();
+}
+
+async function remove(access: Access, ids: readonly JobId[], nowMs: number): Promise<void> {
+  if (ids.length === 0) return;
+  await access.db
+    .updateTable('jobs')
+    .set({ deletedMs: nowMs, updatedMs: nowMs })
+    .where('id', 'in', ids)
+    .execute();
+}

@@ -1,0 +1,162 @@
+import type { MigrationStep } from './step.ts';
+
+/** The first schema. Of partial indexes the condition is written in queries as it stands here, or SQLite can't see that they fit. */
+export const first: MigrationStep = ({ generatedId }) => [
+  `CREATE TABLE projects (name text PRIMARY KEY, created_ms bigint NOT NULL)`,
+
+  `CREATE TABLE jobs (
+    id text PRIMARY KEY,
+    project text NOT NULL REFERENCES projects (name),
+    name text NOT NULL,
+    search text NOT NULL,
+    version integer NOT NULL,
+    definition text NOT NULL,
+    created_ms bigint NOT NULL,
+    updated_ms bigint NOT NULL,
+    deleted_ms bigint,
+    paused_since_ms bigint,
+    paused_until_ms bigint,
+    pause_reason text
+  )`,
+  `CREATE UNIQUE INDEX jobs_name ON jobs (project, name) WHERE deleted_ms IS NULL`,
+
+  `CREATE TABLE job_versions (
+    job_id text NOT NULL REFERENCES jobs (id),
+    version integer NOT NULL,
+    definition text NOT NULL,
+    applied_by text NOT NULL,
+    applied_ms bigint NOT NULL,
+    PRIMARY KEY (job_id, version)
+  )`,
+
+  `CREATE TABLE fires (
+    job_id text NOT NULL REFERENCES jobs (id),
+    due_ms bigint NOT NULL,
+    decided_ms bigint NOT NULL,
+    version integer NOT NULL,
+    verdict text NOT NULL CHECK (verdict IN ('run', 'skipped')),
+    reason text,
+    run_key text,
+    PRIMARY KEY (job_id, due_ms),
+    CHECK ((verdict = 'run') = (reason IS NULL))
+  )`,
+  `CREATE INDEX fires_due ON fires (due_ms, job_id)`,
+
+  `CREATE TABLE hosts (
+    id text PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    incarnation bigint NOT NULL,
+    labels text NOT NULL,
+    capacity integer NOT NULL,
+    created_ms bigint NOT NULL,
+    cordoned_ms bigint,
+    draining_ms bigint,
+    last_seen_ms bigint,
+    credential_hash text NOT NULL UNIQUE
+  )`,
+
+  `CREATE TABLE runs (
+    key text PRIMARY KEY,
+    job_id text REFERENCES jobs (id),
+    job_version integer,
+    project text NOT NULL,
+    pool text NOT NULL,
+    spec text NOT NULL,
+    cause text NOT NULL,
+    cause_ref text,
+    state text NOT NULL CHECK (state IN ('queued', 'starting', 'running', 'unreachable', 'ended')),
+    outcome text,
+    code integer,
+    signal text,
+    error text,
+    result text,
+    host_id text,
+    attempt integer NOT NULL,
+    priority integer NOT NULL,
+    queued_ms bigint NOT NULL,
+    due_ms bigint,
+    not_before_ms bigint,
+    started_ms bigint,
+    ended_ms bigint,
+    cancel_requested_ms bigint,
+    cancel_requested_by text,
+    placement text,
+    CHECK ((state = 'ended') = (outcome IS NOT NULL)),
+    CHECK ((state = 'ended') = (ended_ms IS NOT NULL))
+  )`,
+  // Lists, newest first: of all, of a project, of a job, of a host, by outcome.
+  `CREATE INDEX runs_age ON runs (queued_ms, key)`,
+  `CREATE INDEX runs_project ON runs (project, queued_ms, key)`,
+  `CREATE INDEX runs_job ON runs (job_id, queued_ms, key)`,
+  `CREATE INDEX runs_host ON runs (host_id, queued_ms, key)`,
+  `CREATE INDEX runs_outcome ON runs (outcome, queued_ms, key)`,
+  `CREATE INDEX runs_job_outcome ON runs (job_id, outcome, queued_ms, key)`,
+  // The few that have not ended, whatever the number of those that have.
+  `CREATE INDEX runs_active ON runs (state, queued_ms, key) WHERE state <> 'ended'`,
+  `CREATE INDEX runs_active_job ON runs (job_id, state) WHERE state <> 'ended'`,
+  `CREATE INDEX runs_active_host ON runs (host_id, state) WHERE state <> 'ended'`,
+  `CREATE INDEX runs_queue ON runs (priority DESC, queued_ms, key) WHERE state = 'queued'`,
+  // Retention, and counts of what ended of late.
+  `CREATE INDEX runs_ended ON runs (ended_ms, key, outcome) WHERE state = 'ended'`,
+
+  `CREATE TABLE attempts (
+    run_key text NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    attempt integer NOT NULL,
+    host_id text NOT NULL,
+    wire_key text NOT NULL UNIQUE,
+    state text NOT NULL,
+    bound_ms bigint NOT NULL,
+    started_ms bigint,
+    ended_ms bigint,
+    outcome text,
+    PRIMARY KEY (run_key, attempt)
+  )`,
+
+  `CREATE TABLE tokens (
+    id text PRIMARY KEY,
+    name text NOT NULL,
+    hash text NOT NULL UNIQUE,
+    role text NOT NULL,
+    project text,
+    created_ms bigint NOT NULL,
+    last_used_ms bigint,
+    revoked_ms bigint
+  )`,
+
+  `CREATE TABLE audit (
+    id ${generatedId},
+    at_ms bigint NOT NULL,
+    who text NOT NULL,
+    what text NOT NULL,
+    target text NOT NULL,
+    detail text NOT NULL
+  )`,
+  `CREATE INDEX audit_target ON audit (target, id)`,
+  `CREATE INDEX audit_who ON audit (who, id)`,
+
+  `CREATE TABLE events (
+    id ${generatedId},
+    at_ms bigint NOT NULL,
+    kind text NOT NULL,
+    project text,
+    subject text NOT NULL,
+    data text NOT NULL
+  )`,
+
+  `CREATE TABLE leases (
+    name text PRIMARY KEY,
+    holder text NOT NULL,
+    epoch bigint NOT NULL,
+    expires_ms bigint NOT NULL
+  )`,
+
+  `CREATE TABLE idempotency_keys (
+    key text PRIMARY KEY,
+    request_hash text NOT NULL,
+    answer text,
+    expires_ms bigint NOT NULL
+  )`,
+  `CREATE INDEX idempotency_keys_age ON idempotency_keys (expires_ms)`,
+
+  `CREATE TABLE settings (name text PRIMARY KEY, value text NOT NULL)`,
+];

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { contractSuite } from './contract-suite/index.ts';
+import { Postgres } from './fixtures/postgres.ts';
+import { openStore } from './index.ts';
+
+let postgres: Postgres;
+before(async () => {
+  postgres = await Postgres.start();
+});
+after(() => postgres[Symbol.asyncDispose]());
+
+contractSuite(() => postgres.newDatabase(), { sharing: true });
+
+test('two that set up the same database at once both find it set up', async () => {
+  const url = await postgres.newDatabase();
+  const stores = await Promise.all(
+    [1, 2].map(() => openStore(url, { schema: 'create', onIdleError: assert.ifError })),
+  );
+  for (const store of stores) {
+    assert.deepEqual(await store.jobs.list(), []);
+    await store[Symbol.asyncDispose]();
+  }
+});
+
+test('who asks for a backup is told of the tool for it', async () => {
+  await using store = await openStore(await postgres.newDatabase(), {
+    schema: 'create',
+    onIdleError: assert.ifError,
+  });
+  await assert.rejects(store.backup('/nowhere'), { code: 'not_supported', hint: /pg_dump/ });
+});
+
+test('a server that is not there is refused, and no password is told', async () => {
+  const url = 'postgres://user:secret@127.0.0.1:1/db';
+  await assert.rejects(openStore(url, { schema: 'check', onIdleError: assert.ifError }), (error: Error) => {
+    assert.doesNotMatch(`${error.message}${error.stack}`, /secret/);
+    return true;
+  });
+});

@@ -1,0 +1,151 @@
+import type { Generated, Selectable } from 'kysely';
+import type {
+  HostId,
+  JobId,
+  Role,
+  RunCause,
+  RunKey,
+  RunOutcome,
+  RunState,
+  SkipReason,
+} from './vocabulary.ts';
+
+/**
+ * The tables as they stand in both databases; migrations/ makes them. Here names are in camelCase, there in snake_case.
+ * Times are milliseconds since 1970 in bigint columns; JSON is text that we write and parse ourselves.
+ */
+export interface Database {
+  projects: { name: string; createdMs: number };
+  jobs: JobTable;
+  jobVersions: {
+    jobId: JobId;
+    version: number;
+    definition: string;
+    appliedBy: string;
+    appliedMs: number;
+  };
+  fires: FireTable;
+  runs: RunTable;
+  attempts: AttemptTable;
+  hosts: HostTable;
+  tokens: TokenTable;
+  audit: AuditTable;
+  events: EventTable;
+  leases: { name: string; holder: string; epoch: number; expiresMs: number };
+  idempotencyKeys: { key: string; requestHash: string; answer: string | null; expiresMs: number };
+  settings: { name: string; value: string };
+}
+
+interface JobTable {
+  id: JobId;
+  project: string;
+  name: string;
+  /** The name in lower case: the two databases fold letters differently. */
+  search: string;
+  version: number;
+  definition: string;
+  createdMs: number;
+  updatedMs: number;
+  deletedMs: number | null;
+  pausedSinceMs: number | null;
+  /** Null while paused: until somebody resumes it. */
+  pausedUntilMs: number | null;
+  pauseReason: string | null;
+}
+
+interface FireTable {
+  jobId: JobId;
+  dueMs: number;
+  decidedMs: number;
+  version: number;
+  verdict: 'run' | 'skipped';
+  reason: SkipReason | null;
+  runKey: RunKey | null;
+}
+
+interface RunTable {
+  key: RunKey;
+  jobId: JobId | null;
+  jobVersion: number | null;
+  project: string;
+  pool: string;
+  spec: string;
+  cause: RunCause['kind'];
+  causeRef: string | null;
+  state: RunState;
+  outcome: RunOutcome | null;
+  code: number | null;
+  signal: string | null;
+  error: string | null;
+  result: string | null;
+  hostId: HostId | null;
+  /** How many times it was bound to a host. */
+  attempt: number;
+  priority: number;
+  queuedMs: number;
+  dueMs: number | null;
+  notBeforeMs: number | null;
+  startedMs: number | null;
+  endedMs: number | null;
+  cancelRequestedMs: number | null;
+  cancelRequestedBy: string | null;
+  /** Why this host; while it is queued, what it waits for. */
+  placement: string | null;
+}
+
+interface AttemptTable {
+  runKey: RunKey;
+  attempt: number;
+  hostId: HostId;
+  wireKey: RunKey;
+  state: 'starting' | 'running' | 'unreachable' | 'ended';
+  boundMs: number;
+  startedMs: number | null;
+  endedMs: number | null;
+  outcome: RunOutcome | null;
+}
+
+interface HostTable {
+  id: HostId;
+  name: string;
+  incarnation: number;
+  labels: string;
+  capacity: number;
+  createdMs: number;
+  cordonedMs: number | null;
+  drainingMs: number | null;
+  lastSeenMs: number | null;
+  credentialHash: string;
+}
+
+interface TokenTable {
+  id: string;
+  name: string;
+  hash: string;
+  role: Role;
+  /** Null: every project. */
+  project: string | null;
+  createdMs: number;
+  lastUsedMs: number | null;
+  revokedMs: number | null;
+}
+
+interface AuditTable {
+  id: Generated<number>;
+  atMs: number;
+  who: string;
+  what: string;
+  target: string;
+  detail: string;
+}
+
+interface EventTable {
+  id: Generated<number>;
+  atMs: number;
+  kind: string;
+  project: string | null;
+  subject: string;
+  data: string;
+}
+
+export type Row<T extends keyof Database> = Selectable<Database[T]>;

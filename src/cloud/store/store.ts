@@ -1,0 +1,125 @@
+import { CamelCasePlugin, Kysely } from 'kysely';
+import { Access } from './access.ts';
+import { type Engine, postgresEngine, sqliteEngine } from './dialects/index.ts';
+import { StoreError } from './error.ts';
+import { Jobs } from './jobs.ts';
+import { Ledger } from './ledger.ts';
+import { appliedMigrations, type MigrationState, migrateToLatest, statusOf } from './migrations/index.ts';
+import type { Database } from './schema.ts';
+
+export interface StoreOptions {
+  /**
+   * `check`: the schema has to be the one that this release knows. `create`: an empty database gets it. `any`: for
+   * looking at it and migrating it.
+   */
+  readonly schema: 'check' | 'create' | 'any';
+  /** Hears of connections to PostgreSQL that are lost while nobody uses them. */
+  readonly onIdleError: (error: Error) => void;
+}
+
+/** Opens `sqlite:FILE` or `postgres://…`. Throws StoreError, with the remedy in `hint`. */
+export async function openStore(url: string, options: StoreOptions): Promise<Store> {
+  const store = new Store(engineOf(url, options));
+  try {
+    if (options.schema === 'create' && (await store.isEmpty())) await store.migrate();
+    if (options.schema !== 'any') await store.checkSchema();
+    return store;
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function engineOf(url: string, { schema, onIdleError }: StoreOptions): Engine {
+  const [scheme = ''] = url.split(':', 1);
+  if (scheme === 'sqlite' && url.length > 'sqlite:'.length)
+    return sqliteEngine(url.slice('sqlite:'.length), { create: schema === 'create' });
+  if (scheme === 'postgres' || scheme === 'postgresql') return postgresEngine(url, onIdleError);
+  // What it is may hold a password.
+  throw new StoreError('bad_url', `a store is sqlite:FILE or postgres://…, not ${scheme}:…`);
+}
+
+/** Owns its connections. */
+export class Store implements AsyncDisposable {
+  readonly jobs: Jobs;
+  readonly ledger: Ledger;
+  readonly #engine: Engine;
+  readonly #db: Kysely<Database>;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#db = new Kysely<Database>({ dialect: engine.dialect, plugins: [new CamelCasePlugin()] });
+    const access = new Access(this.#db, engine);
+    this.jobs = new Jobs(access);
+    this.ledger = new Ledger(access);
+  }
+
+  /** File, or server and database. */
+  get place(): string {
+    return this.#engine.place;
+  }
+
+  /** What has been applied to the schema, and what is missing. */
+  async migrations(): Promise<MigrationState[]> {
+    return statusOf(await this.#applied());
+  }
+
+  /** Brings the schema up to this release, or leaves it as it was. Returns what was applied. */
+  async migrate(): Promise<string[]> {
+    try {
+      return await migrateToLatest(this.#plain(), this.#engine.wording);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new StoreError('migration_failed', `${this.place} could not be migrated: ${reason}`, {
+        hint: 'nothing has changed; instances of the release before go on working',
+        cause,
+      });
+    }
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return (await this.#applied()).length === 0;
+  }
+
+  /** Rejects when the schema is not the one of this release. */
+  async checkSchema(): Promise<void> {
+    const migrations = await this.migrations();
+    const newer = migrations.filter(({ known }) => !known).map(({ name }) => name);
+    if (newer.length > 0) {
+      throw new StoreError(
+        'schema_newer',
+        `${this.place} has been migrated by a later release (${newer.join(', ')})`,
+        {
+          hint: 'install that release or a later one here',
+        },
+      );
+    }
+    const missing = migrations.filter(({ appliedMs }) => appliedMs === null).map(({ name }) => name);
+    if (missing.length === 0) return;
+    const isNew = missing.length === migrations.length;
+    throw new StoreError(
+      isNew ? 'schema_missing' : 'schema_older',
+      isNew ? `${this.place} is no store of Rocksy's yet` : `${this.place} lacks ${missing.join(', ')}`,
+      { hint: 'run `rocksy store migrate`' },
+    );
+  }
+
+  /** Writes a consistent copy to a file while others go on reading and writing. */
+  async backup(file: string): Promise<void> {
+    await this.#engine.backup(file);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#db.destroy();
+  }
+
+  async #applied(): Promise<{ name: string; appliedMs: number }[]> {
+    const tables = await this.#engine.tableNames(this.#plain<never>());
+    return await appliedMigrations(this.#plain(), tables);
+  }
+
+  /** Names as they are in the database. */
+  #plain<T>(): Kysely<T> {
+    return this.#db.withoutPlugins() as unknown as Kysely<T>;
+  }
+}
