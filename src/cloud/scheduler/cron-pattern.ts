@@ -24,7 +24,8 @@ export class CronPattern {
   readonly text: string;
   /** The shortest time between two of an interval pattern, whose hour is a star, with a step or without; null: it names fixed times. */
   readonly stepMs: number | null;
-  readonly #cron: Cron;
+  /** Without nicknames. */
+  readonly #pattern: string;
 
   /** Throws ScheduleError. */
   constructor(text: string) {
@@ -36,7 +37,8 @@ export class CronPattern {
         `'${text}' has ${fields.length} field${fields.length === 1 ? '' : 's'}: a cron pattern has five (minute, hour, day of the month, month, day of the week), or six with seconds first`,
       );
     }
-    this.#cron = parse(pattern, text);
+    this.#pattern = pattern;
+    parsed(pattern, text);
     const every = EVERY.exec(fields.at(-4) ?? '');
     this.stepMs = every === null ? null : this.#step(Number(every[1] ?? 1), fields);
   }
@@ -44,7 +46,9 @@ export class CronPattern {
   /** The first time on the wall at or after this one; null: there is none. Both as milliseconds, as if the wall were UTC. */
   atOrAfter(wallMs: number): number | null {
     return (
-      this.#cron.nextRun(new Date(Math.ceil(wallMs / SECOND_MS) * SECOND_MS - SECOND_MS))?.getTime() ?? null
+      parsed(this.#pattern, this.text)
+        .nextRun(new Date(Math.ceil(wallMs / SECOND_MS) * SECOND_MS - SECOND_MS))
+        ?.getTime() ?? null
     );
   }
 
@@ -67,6 +71,24 @@ export class CronPattern {
     const apart = Math.min(hours, DAY_HOURS - lastHour) * HOUR_MS;
     return Math.min(step, apart - span);
   }
+}
+
+/**
+ * The patterns that were asked last. Croner's own object of one takes 83 KB (a table of 10,000 years), too much for each
+ * of 100,000 schedules; to parse it anew takes 80 µs.
+ */
+const recent = new Map<string, Cron>();
+const MAX_RECENT = 500;
+
+function parsed(pattern: string, text: string): Cron {
+  const known = recent.get(pattern);
+  if (known !== undefined) recent.delete(pattern);
+  const cron = known ?? parse(pattern, text);
+  // To the end of the map's order: the first one has not been asked for longest.
+  recent.set(pattern, cron);
+  const [oldest] = recent.keys();
+  if (recent.size > MAX_RECENT && oldest !== undefined) recent.delete(oldest);
+  return cron;
 }
 
 function parse(pattern: string, text: string): Cron {

@@ -59,3 +59,20 @@ test('a job that still has a run: another is made, skipped, queued up to a limit
   for (const policy of ['allow', 'skip', 'queue', 'replace'] as const)
     assert.deepEqual(overlapping({ policy, limit: 1 }, { begun: [], waiting: [] }), plain, policy);
 });
+
+test('whatever goes on: one run at a time but with `allow`, and never more waiting than the limit', () => {
+  const keys = fc.uniqueArray(fc.string({ minLength: 1 }), { maxLength: 5 });
+  fc.assert(
+    fc.property(keys, keys, fc.integer({ min: 1, max: 5 }), (begun, waiting, limit) => {
+      const ongoing = { begun, waiting };
+      const skip = overlapping({ policy: 'skip', limit }, ongoing);
+      assert.equal(skip.run, begun.length + waiting.length === 0);
+      const queue = overlapping({ policy: 'queue', limit }, ongoing);
+      if (queue.run && begun.length > 0) assert.ok(waiting.length + 1 <= limit);
+      const replace = overlapping({ policy: 'replace', limit }, ongoing);
+      assert.ok(
+        replace.run && replace.cancel.length === begun.length && replace.replace.length === waiting.length,
+      );
+    }),
+  );
+});

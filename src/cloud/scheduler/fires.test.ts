@@ -37,6 +37,26 @@ test('an instant belongs to the definition that was in force, and a deleted job 
   );
 });
 
+test('where the clock was put back between two versions, no instant is due twice', () => {
+  const history: Version[] = [0, 10, 8].map((hour, i) => ({
+    version: i + 1,
+    fromMs: hour * HOUR_MS,
+    timing: timing(hourly),
+  }));
+  const fires = firesWithin(history, [], 6 * HOUR_MS, 12 * HOUR_MS);
+  assert.deepEqual(
+    fires.map(({ dueMs, version }) => [dueMs / HOUR_MS, version]),
+    [
+      [6, 1],
+      [7, 1],
+      [8, 3],
+      [9, 3],
+      [10, 3],
+      [11, 3],
+    ],
+  );
+});
+
 test('a pause hinders from its beginning until its end, or for good', () => {
   const history: Version[] = [{ version: 1, fromMs: 0, timing: timing(hourly) }];
   const pauses: Pause[] = [

@@ -1,7 +1,10 @@
 // Every due instant of a job, from the history of its definitions: what the ledger has to have, and nothing else.
 import { dueInstants, hindrance, type Timing } from './timing.ts';
 
-/** A definition and since when it is in force: until the next one is. Null: the job was deleted. */
+/**
+ * A definition and since when it is in force: until a later one is. Null: the job was deleted. Where the clock was put
+ * back between two versions, the later one is in force from its own time on, also over what the former one had.
+ */
 export interface Version {
   readonly version: number;
   readonly fromMs: number;
@@ -24,7 +27,7 @@ export interface Fire {
 /**
  * All fires of fromMs ≤ due < untilMs, in order. An instant belongs to the definition that was in force then, whenever it
  * is dealt with; a pause hinders what would have run.
- * @param history in the order of time
+ * @param history in the order of versions
  */
 export function firesWithin(
   history: readonly Version[],
@@ -35,7 +38,7 @@ export function firesWithin(
   return history.flatMap(({ version, fromMs: begun, timing }, i) => {
     if (timing === null) return [];
     const from = Math.max(fromMs, begun);
-    const until = Math.min(untilMs, history[i + 1]?.fromMs ?? Number.POSITIVE_INFINITY);
+    const until = Math.min(untilMs, ...history.slice(i + 1).map((later) => later.fromMs));
     return dueInstants(timing, from, until).map((dueMs) => ({
       dueMs,
       version,

@@ -90,6 +90,7 @@ const INTERVALS = [
   { pattern: new CronPattern('*/15 * * * *'), stepMs: QUARTER_MS },
   { pattern: new CronPattern('*/30 * * * *'), stepMs: 2 * QUARTER_MS },
   { pattern: new CronPattern('0 * * * *'), stepMs: HOUR_MS },
+  { pattern: new CronPattern('0 */2 * * *'), stepMs: 2 * HOUR_MS },
 ];
 
 test('all zones, every change of a clock in ten years: daily times and intervals are due when clocks say so', () => {

@@ -44,7 +44,8 @@ export function hindrance(timing: Timing, dueMs: number): 'outside' | 'blackout'
 function covers(blackout: Blackout, atMs: number): boolean {
   if (blackout.kind === 'once') return atMs >= blackout.fromMs && atMs < blackout.untilMs;
   // One that began less than its length ago is still going on.
-  return dueWithin(blackout.schedule, atMs - blackout.lastingMs + 1, atMs + 1).length > 0;
+  for (const begunMs of dueFrom(blackout.schedule, atMs - blackout.lastingMs + 1)) return begunMs <= atMs;
+  return false;
 }
 
 /**
