@@ -18,6 +18,8 @@ export interface Segment {
   readonly formerOffsetMs: number;
 }
 
+/** More than the tz database has names; others are spellings of them and offsets. */
+const KEPT_ZONES = 1000;
 const zones = new Map<string, Zone>();
 
 /** A time zone of the tz database, by its name (`Europe/Berlin`). */
@@ -26,11 +28,13 @@ export class Zone {
   readonly #format: Intl.DateTimeFormat;
   readonly #years = new Map<number, readonly Segment[]>();
 
-  /** The same name gives the same object. Throws ScheduleError for a name that is not known. */
+  /** The same name gives the same object, mostly. Throws ScheduleError for a name that is not known. */
   static of(name: string): Zone {
     let zone = zones.get(name);
     if (zone === undefined) {
       zone = new Zone(name);
+      const [oldest] = zones.keys();
+      if (zones.size >= KEPT_ZONES && oldest !== undefined) zones.delete(oldest);
       zones.set(name, zone);
     }
     return zone;
