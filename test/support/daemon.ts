@@ -181,9 +181,9 @@ export class TestDaemon {
   }
 }
 
-/** Zygotes and runs that a test left behind: known by the folder in their environment. */
+/** Zygotes and runs that a test left behind: known by the folder in their environment, or that they stand in. */
 function killEverythingOf(folder: string): void {
-  for (const pid of processesOf(folder)) {
+  for (const pid of new Set([...processesOf(folder), ...processesIn(folder)])) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch (error) {
@@ -198,6 +198,20 @@ export function processesOf(text: string): number[] {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) return [];
     return mentions(pid, text) ? [pid] : [];
+  });
+}
+
+/** A PHP zygote's title stands where its environment was. */
+function processesIn(folder: string): number[] {
+  return fs.readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || pid === process.pid) return [];
+    try {
+      return fs.readlinkSync(`/proc/${pid}/cwd`) === folder ? [pid] : [];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
   });
 }
 
