@@ -19,8 +19,8 @@ export interface JobVersion extends AppliedJob {
 export interface ApplyOptions {
   readonly by: string;
   readonly nowMs: number;
-  /** Jobs of these projects that are not among the definitions are deleted. */
-  readonly prune: boolean;
+  /** Projects whose jobs that are not among the definitions are deleted. */
+  readonly prune: readonly string[];
   /** What would change is told, and nothing is. */
   readonly dryRun: boolean;
 }
@@ -38,7 +38,9 @@ export class Jobs {
    * and comes again is another one, with a history of its own.
    */
   async apply(definitions: readonly JobDefinition[], options: ApplyOptions): Promise<Difference> {
-    const projects = [...new Set(definitions.map(({ project }) => project))].toSorted();
+    const projects = [
+      ...new Set([...definitions.map(({ project }) => project), ...options.prune]),
+    ].toSorted();
     return await this.#access.atomically(async (access) => {
       if (!options.dryRun) await lockProjects(access, projects, options.nowMs);
       const present = await presentJobs(access, projects);
@@ -53,10 +55,10 @@ export class Jobs {
         const former = ids.get(nameOf(definition));
         if (former !== undefined) await change(access, former, definition, options);
       }
-      if (options.prune) {
-        const doomed = difference.superfluous.flatMap((definition) => ids.get(nameOf(definition))?.id ?? []);
-        await remove(access, doomed, options.nowMs);
-      }
+      const doomed = difference.superfluous
+        .filter(({ project }) => options.prune.includes(project))
+        .flatMap((definition) => ids.get(nameOf(definition))?.id ?? []);
+      await remove(access, doomed, options.nowMs);
       return difference;
     });
   }

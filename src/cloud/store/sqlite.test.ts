@@ -33,6 +33,13 @@ test('a file that is not there is not made by who only looks, and says so', asyn
   });
 });
 
+test('somebody else’s database is not made a store', async () => {
+  const file = newFile();
+  using database = new DatabaseSync(file);
+  database.exec('CREATE TABLE customers (id integer)');
+  await assert.rejects(openStore(`sqlite:${file}`, options), { code: 'schema_missing' });
+});
+
 test('a store of a later release is refused', async () => {
   const file = newFile();
   await (await openStore(`sqlite:${file}`, options))[Symbol.asyncDispose]();
@@ -48,7 +55,7 @@ test('a backup that is made while others write is a store, whole up to some mome
   await using store = await openStore(`sqlite:${file}`, options);
   const write = async (n: number): Promise<void> => {
     const definition = { project: 'p', name: `job-${n}`, schedule: [] } as never;
-    await store.jobs.apply([definition], { by: 'ann', nowMs: n, prune: false, dryRun: false });
+    await store.jobs.apply([definition], { by: 'ann', nowMs: n, prune: [], dryRun: false });
   };
   for (let n = 0; n < 50; n++) await write(n);
   const backup = store.backup(copy);

@@ -77,8 +77,9 @@ export class Store implements AsyncDisposable {
     }
   }
 
+  /** Whether there is not one table, of Rocksy's or of anybody else's. */
   async isEmpty(): Promise<boolean> {
-    return (await this.#applied()).length === 0;
+    return (await this.#engine.tableNames(this.#plain<never>())).length === 0;
   }
 
   /** Rejects when the schema is not the one of this release. */

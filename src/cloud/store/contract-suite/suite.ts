@@ -19,7 +19,7 @@ function definitions(project: string, ...jobs: readonly (readonly [name: string,
   return jobs.length === 0 ? [] : parseJobs(`project: ${project}\njobs:\n${lines.join('')}`, 'jobs.yaml');
 }
 
-const by = { by: 'ann', nowMs: 1000, prune: false, dryRun: false };
+const by = { by: 'ann', nowMs: 1000, prune: [], dryRun: false };
 
 async function aJob(store: Store): Promise<JobId> {
   await store.jobs.apply(definitions('shop', ['a', 'os']), by);
@@ -128,12 +128,18 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
       ({ definition }) => definition.project === 'shop' && definition.name === 'b',
     );
     assert.ok(former !== undefined);
-    await store.jobs.apply(definitions('shop', ['a', 'os']), { ...by, prune: true });
+    await store.jobs.apply(definitions('shop', ['a', 'os']), { ...by, prune: ['shop'] });
     assert.deepEqual(
       (await store.jobs.list()).map(({ definition: { project, name } }) => `${project}/${name}`),
       ['other/b', 'shop/a'],
     );
     assert.equal((await store.jobs.history(former.id)).length, 1);
+    await store.jobs.apply([], { ...by, prune: ['shop'] });
+    assert.deepEqual(
+      (await store.jobs.list()).map(({ definition: { project } }) => project),
+      ['other'],
+      'also the last one of a project',
+    );
     await store.jobs.apply(definitions('shop', ['b', 'os']), by);
     assert.equal((await store.jobs.list()).filter(({ id }) => id === former.id).length, 0);
   });
