@@ -126,8 +126,8 @@ async function listLogs(folder: RunFolder): Promise<LogOnDisk[]> {
   for (const name of await fs.readdir(folder.runs)) {
     if (!name.endsWith('.log')) continue;
     const file = path.join(folder.runs, name);
-    // lstat: a link that the pool's user made is not followed; a file that is gone meanwhile is no log any more.
-    const stats = await fs.lstat(file).catch(() => null);
+    // lstat: a link that the pool's user made is not followed.
+    const stats = await fs.lstat(file).catch(nullIfGone);
     if (stats?.isFile() !== true) continue;
     logs.push({
       path: file,
@@ -137,4 +137,10 @@ async function listLogs(folder: RunFolder): Promise<LogOnDisk[]> {
     });
   }
   return logs;
+}
+
+/** A file that is gone meanwhile is no log any more; any other error is one. */
+function nullIfGone(error: NodeJS.ErrnoException): null {
+  if (error.code === 'ENOENT') return null;
+  throw error;
 }

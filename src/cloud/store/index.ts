@@ -9,4 +9,4 @@ export type { MigrationState } from './migrations/index.ts';
 export type { Page } from './page.ts';
 export { runKeyOf, uuidV5, wireKeyOf } from './run-key.ts';
 export { openStore, type Store, type StoreOptions } from './store.ts';
-export { type HostId, type JobId, type RunKey, SKIP_REASONS, type SkipReason } from './vocabulary.ts';
+export type { HostId, JobId, RunKey, SkipReason } from './vocabulary.ts';

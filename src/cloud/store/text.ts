@@ -1,5 +1,3 @@
-import type { JsonValue } from '../../wire/index.ts';
-
 /** As text that both databases keep as it is: PostgreSQL has no U+0000, and half a surrogate pair has no UTF-8. */
 export function storable(text: string): string;
 export function storable(text: string | null): string | null;
@@ -13,6 +11,6 @@ export function toJson(value: unknown): string {
 }
 
 /** What `toJson` wrote. Only the store writes these columns, so their type is known to whoever names it. */
-export function fromJson<T = JsonValue>(text: string): T {
+export function fromJson<T>(text: string): T {
   return JSON.parse(text) as T;
 }

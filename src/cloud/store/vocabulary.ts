@@ -9,30 +9,17 @@ export type HostId = string & { readonly [host]: 'HostId' };
 export type { RunKey };
 
 /** Why a due time did not become a run. Closed: whoever reads the ledger knows them all. */
-export const SKIP_REASONS = [
-  'overlap',
-  'blackout',
-  'paused',
-  'misfire',
-  'outside',
-  'limit',
-  'replaced',
-] as const;
-export type SkipReason = (typeof SKIP_REASONS)[number];
+export type SkipReason = 'overlap' | 'blackout' | 'paused' | 'misfire' | 'outside' | 'limit' | 'replaced';
 
 /** `unreachable` is not final: it turns into the true state when the host is back. */
-export const RUN_STATES = ['queued', 'starting', 'running', 'unreachable', 'ended'] as const;
-export type RunState = (typeof RUN_STATES)[number];
+export type RunState = 'queued' | 'starting' | 'running' | 'unreachable' | 'ended';
 
-export const RUN_OUTCOMES = ['succeeded', 'failed', 'killed', 'timed_out', 'cancelled', 'lost'] as const;
-export type RunOutcome = (typeof RUN_OUTCOMES)[number];
+export type RunOutcome = 'succeeded' | 'failed' | 'killed' | 'timed_out' | 'cancelled' | 'lost';
 
 /** Who wanted the run. `ref` says which one: the parent's or the former run's key, the backfill, the token. */
-export const RUN_CAUSES = ['schedule', 'api', 'retry', 'backfill', 'parent', 'rerun'] as const;
 export interface RunCause {
-  readonly kind: (typeof RUN_CAUSES)[number];
+  readonly kind: 'schedule' | 'api' | 'retry' | 'backfill' | 'parent' | 'rerun';
   readonly ref: string | null;
 }
 
-export const ROLES = ['viewer', 'operator', 'admin'] as const;
-export type Role = (typeof ROLES)[number];
+export type Role = 'viewer' | 'operator' | 'admin';
