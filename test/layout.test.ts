@@ -13,10 +13,12 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   wire: [],
   takeover: ['posix'],
   zygote: ['posix', 'wire'],
-  client: ['wire'],
+  api: [],
+  client: ['api', 'wire'],
   daemon: ['document', 'posix', 'takeover', 'wire', 'zygote'],
-  cloud: ['client', 'document', 'posix', 'takeover', 'wire'],
-  cli: ['client', 'posix', 'wire'],
+  cloud: ['api', 'client', 'document', 'posix', 'takeover', 'wire'],
+  // `rocksy server` and what works on files alone are parts of the cloud that the command starts.
+  cli: ['api', 'client', 'cloud', 'document', 'posix', 'wire'],
 };
 
 /** Folders that are entered by themselves, and not through the folder around them. */
