@@ -16,6 +16,15 @@ export interface RetryPolicy {
   readonly max_backoff_ms: number;
 }
 
+/** How many at a time; null: as many as its hosts take. */
+export interface ConcurrencyDefinition {
+  readonly job: number | null;
+  readonly per_host: number | null;
+  readonly per_key: number | null;
+  /** JSON Pointer (RFC 6901) into the parameters: where a run's key stands. Null: runs have none. */
+  readonly key: string | null;
+}
+
 export type BlackoutDefinition =
   | { readonly from_ms: number; readonly to_ms: number }
   | { readonly cron: string; readonly timezone: string; readonly for_ms: number };
@@ -63,8 +72,11 @@ export interface JobDefinition {
   };
   /** The higher goes first. */
   readonly priority: number;
-  /** Runs of this job at a time; null: as many as its hosts take. */
-  readonly concurrency: number | null;
+  readonly concurrency: ConcurrencyDefinition;
+  /** Labels that a host has to have. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** What a run takes of a host's capacity. */
+  readonly cost: number;
   /** Names of jobs of the same project. */
   readonly on_success: readonly string[];
   readonly on_failure: readonly string[];
@@ -72,4 +84,14 @@ export interface JobDefinition {
   readonly after: readonly string[];
   /** JSON Schema of the parameters; null: any. */
   readonly params_schema: Readonly<Record<string, unknown>> | null;
+  /** It can be started by a signed request of somebody who has no token. */
+  readonly webhook: boolean;
+  /** It is scheduled and written down, and nothing is run. */
+  readonly shadow: boolean;
+  /** When somebody is told of it, beside of what fails; null: never. */
+  readonly expect: {
+    /** After its due time. */
+    readonly begun_within_ms: number | null;
+    readonly ended_within_ms: number | null;
+  };
 }

@@ -45,11 +45,16 @@ test('a job needs little, and everything else is said in its definition', () => 
       lost_host: { max: 0, backoff_ms: 10_000, factor: 2, max_backoff_ms: 3_600_000 },
     },
     priority: 0,
-    concurrency: null,
+    concurrency: { job: null, per_host: null, per_key: null, key: null },
+    labels: {},
+    cost: 1,
     on_success: [],
     on_failure: [],
     after: [],
     params_schema: null,
+    webhook: false,
+    shadow: false,
+    expect: { begun_within_ms: null, ended_within_ms: null },
   });
 });
 

@@ -2,6 +2,7 @@ import { type Findings, type KeyPath, parseDuration } from '../../document/index
 import { CronPattern, ScheduleError, Zone } from '../scheduler/index.ts';
 import type {
   BlackoutDefinition,
+  ConcurrencyDefinition,
   JobDefinition,
   RetryPolicy,
   RunDefinition,
@@ -87,12 +88,29 @@ class Resolver {
         lost_host: this.#retry(raw.retry?.lost_host, delivery === 'at-least-once' ? RETRY_LOST : NO_RETRY),
       },
       priority: raw.priority ?? 0,
-      concurrency: raw.concurrency ?? null,
+      concurrency: this.#concurrency(),
+      labels: raw.labels ?? {},
+      cost: raw.cost ?? 1,
       on_success: raw.on_success ?? [],
       on_failure: raw.on_failure ?? [],
       after: raw.after ?? [],
       params_schema: raw.params_schema ?? null,
+      webhook: raw.webhook ?? false,
+      shadow: raw.shadow ?? false,
+      expect: {
+        begun_within_ms: this.#ms(raw.expect?.begun_within),
+        ended_within_ms: this.#ms(raw.expect?.ended_within),
+      },
     };
+  }
+
+  #concurrency(): ConcurrencyDefinition {
+    const { concurrency = {} } = this.#raw;
+    const { job, per_host, per_key, key } =
+      typeof concurrency === 'number' ? { job: concurrency } : concurrency;
+    if ((per_key === undefined) !== (key === undefined))
+      this.#findings.problem(this.#place('concurrency'), 'per_key and key belong together');
+    return { job: job ?? null, per_host: per_host ?? null, per_key: per_key ?? null, key: key ?? null };
   }
 
   #run(): RunDefinition {

@@ -142,10 +142,45 @@ const keys = {
     ),
   ),
   priority: Type.Optional(integer(-1000, 1000)),
-  concurrency: Type.Optional(integer(1, 100_000)),
+  concurrency: Type.Optional(
+    Type.Union(
+      [
+        integer(1, 100_000),
+        Type.Object(
+          {
+            job: Type.Optional(integer(1, 100_000)),
+            per_host: Type.Optional(integer(1, 100_000)),
+            per_key: Type.Optional(integer(1, 100_000)),
+            key: Type.Optional(
+              Type.String({
+                pattern: '^(/([^/~]|~[01])*)+$',
+                description: 'a JSON Pointer such as /0/customer',
+              }),
+            ),
+          },
+          { ...closed, description: 'a mapping with job, per_host, per_key and key' },
+        ),
+      ],
+      { description: 'an integer from 1 to 100000, or a mapping with job, per_host, per_key and key' },
+    ),
+  ),
+  labels: Type.Optional(
+    Type.Record(Type.String(), Type.String({ maxLength: 255 }), {
+      description: 'a mapping of labels to texts',
+    }),
+  ),
+  cost: Type.Optional(Type.Number({ minimum: 0.001, maximum: 100_000, description: 'a number above 0' })),
   on_success: Type.Optional(names),
   on_failure: Type.Optional(names),
   after: Type.Optional(names),
+  webhook: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  shadow: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  expect: Type.Optional(
+    Type.Object(
+      { begun_within: Type.Optional(duration), ended_within: Type.Optional(duration) },
+      { ...closed, description: 'a mapping with begun_within and ended_within' },
+    ),
+  ),
   params_schema: Type.Optional(Type.Record(Type.String(), Type.Unknown(), { description: 'a JSON Schema' })),
 };
 
