@@ -8,7 +8,6 @@ export {
   type Delivery,
   type Event,
   type Outcome,
-  type OutcomeName,
   type Phase,
   queued,
   type Step,

@@ -1,7 +1,6 @@
+import type { OutcomeName } from '../../wire/index.ts';
 import type { JobDefinition } from '../jobs/index.ts';
 import { type RetryReason, retryDelayMs } from './retry.ts';
-
-export type OutcomeName = 'succeeded' | 'failed' | 'killed' | 'timed_out' | 'cancelled' | 'lost';
 
 export interface Outcome {
   readonly name: OutcomeName;

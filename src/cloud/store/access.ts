@@ -39,4 +39,11 @@ export class Access {
   ): SelectQueryBuilder<Database, TB, O> {
     return this.engine.locksRows ? query.forUpdate() : query;
   }
+
+  /** The same against changes only: others may lock them in this way too. */
+  lockedShared<TB extends keyof Database, O>(
+    query: SelectQueryBuilder<Database, TB, O>,
+  ): SelectQueryBuilder<Database, TB, O> {
+    return this.engine.locksRows ? query.forShare() : query;
+  }
 }

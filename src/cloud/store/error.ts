@@ -7,6 +7,10 @@ export type StoreErrorCode =
   | 'schema_newer'
   | 'migration_failed'
   | 'bad_cursor'
+  | 'lease_lost'
+  | 'join_refused'
+  | 'stale_host'
+  | 'not_found'
   | 'not_supported';
 
 /** What the store could not do: a message that names the thing and the place, and in `hint` the remedy. */

@@ -2,11 +2,26 @@
 // It must not know when jobs are due, where runs go or what hosts say: it keeps what it is given, in transactions.
 // Only this folder knows SQL.
 
+export type { AuditEntry } from './audit.ts';
 export { StoreError, type StoreErrorCode } from './error.ts';
-export { type AppliedJob, Jobs, type JobVersion } from './jobs.ts';
-export { Ledger, type LedgerEntry, type NewRun } from './ledger.ts';
+export type { EventBatch } from './events.ts';
+export type { HostFacts, HostRecord } from './hosts.ts';
+export type { AppliedJob, JobVersion } from './jobs.ts';
+export type { Fence } from './leases.ts';
+export type { Decision, LedgerEntry } from './ledger.ts';
 export type { MigrationState } from './migrations/index.ts';
 export type { Page } from './page.ts';
 export { runKeyOf, uuidV5, wireKeyOf } from './run-key.ts';
+export type { FormerAttempt, NewRun, RunChange, RunCommit, RunFilter, RunRecord } from './runs.ts';
 export { openStore, type Store, type StoreOptions } from './store.ts';
-export type { HostId, JobId, RunKey, SkipReason } from './vocabulary.ts';
+export type { TokenRecord } from './tokens.ts';
+export type {
+  HostId,
+  JobId,
+  Role,
+  RunCause,
+  RunKey,
+  RunOutcome,
+  RunState,
+  SkipReason,
+} from './vocabulary.ts';

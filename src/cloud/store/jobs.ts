@@ -1,17 +1,32 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { type Difference, differenceOf, type JobDefinition } from '../jobs/index.ts';
 import type { Access } from './access.ts';
 import type { Row } from './schema.ts';
 import { fromJson, storable, toJson } from './text.ts';
 import type { JobId } from './vocabulary.ts';
 
+/** `untilMs`: null while nobody has resumed it. */
+export interface JobPause {
+  readonly sinceMs: number;
+  readonly untilMs: number | null;
+  readonly reason: string | null;
+}
+
 export interface AppliedJob {
   readonly id: JobId;
   readonly version: number;
   readonly definition: JobDefinition;
+  readonly updatedMs: number;
+  readonly createdMs: number;
+  readonly deletedMs: number | null;
+  readonly pause: JobPause | null;
 }
 
-export interface JobVersion extends AppliedJob {
+export interface JobVersion {
+  readonly id: JobId;
+  readonly version: number;
+  readonly definition: JobDefinition;
   readonly appliedBy: string;
   readonly appliedMs: number;
 }
@@ -24,6 +39,18 @@ export interface ApplyOptions {
   /** What would change is told, and nothing is. */
   readonly dryRun: boolean;
 }
+
+const COLUMNS = [
+  'id',
+  'version',
+  'definition',
+  'createdMs',
+  'updatedMs',
+  'deletedMs',
+  'pausedSinceMs',
+  'pausedUntilMs',
+  'pauseReason',
+] as const;
 
 /** Jobs and the history of their definitions. */
 export class Jobs {
@@ -68,6 +95,41 @@ export class Jobs {
     return await presentJobs(this.#access, null);
   }
 
+  /** By name; the one that is deleted last, where none is there. */
+  async find(project: string, name: string): Promise<AppliedJob | null> {
+    const row = await this.#access.db
+      .selectFrom('jobs')
+      .select(COLUMNS)
+      .where('project', '=', project)
+      .where('name', '=', name)
+      .orderBy(sql`CASE WHEN deleted_ms IS NULL THEN 0 ELSE 1 END`)
+      .orderBy('createdMs', 'desc')
+      .executeTakeFirst();
+    return row === undefined ? null : parse(row);
+  }
+
+  async get(id: JobId): Promise<AppliedJob | null> {
+    const row = await this.#access.db
+      .selectFrom('jobs')
+      .select(COLUMNS)
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return row === undefined ? null : parse(row);
+  }
+
+  /** Null: it goes on. */
+  async setPause(id: JobId, pause: JobPause | null): Promise<void> {
+    await this.#access.db
+      .updateTable('jobs')
+      .set({
+        pausedSinceMs: pause?.sinceMs ?? null,
+        pausedUntilMs: pause?.untilMs ?? null,
+        pauseReason: storable(pause?.reason ?? null),
+      })
+      .where('id', '=', id)
+      .execute();
+  }
+
   /** All definitions that a job has had, in order; also of one that is deleted. */
   async history(id: JobId): Promise<JobVersion[]> {
     const rows = await this.#access.db
@@ -104,17 +166,20 @@ async function lockProjects(access: Access, projects: readonly string[], nowMs: 
 
 async function presentJobs(access: Access, projects: readonly string[] | null): Promise<AppliedJob[]> {
   if (projects?.length === 0) return [];
-  let query = access.db
-    .selectFrom('jobs')
-    .select(['id', 'version', 'definition'])
-    .where('deletedMs', 'is', null);
+  let query = access.db.selectFrom('jobs').select(COLUMNS).where('deletedMs', 'is', null);
   if (projects !== null) query = query.where('project', 'in', projects);
   const rows = await query.orderBy('project').orderBy('name').execute();
   return rows.map(parse);
 }
 
-function parse({ id, version, definition }: Pick<Row<'jobs'>, 'id' | 'version' | 'definition'>): AppliedJob {
-  return { id, version, definition: fromJson<JobDefinition>(definition) };
+function parse(row: Pick<Row<'jobs'>, (typeof COLUMNS)[number]>): AppliedJob {
+  const { definition, pausedSinceMs, pausedUntilMs, pauseReason, ...rest } = row;
+  return {
+    ...rest,
+    definition: fromJson<JobDefinition>(definition),
+    pause:
+      pausedSinceMs === null ? null : { sinceMs: pausedSinceMs, untilMs: pausedUntilMs, reason: pauseReason },
+  };
 }
 
 async function create(access: Access, definition: JobDefinition, options: ApplyOptions): Promise<void> {

@@ -1,7 +1,12 @@
+import { sql } from 'kysely';
 import type { Access } from './access.ts';
+import { type Columns, listOf, namesOf, rowsOf } from './batch.ts';
+import { appendEvents } from './events.ts';
+import { checkFence, type Fence } from './leases.ts';
 import { oneNumber, type Page, pageOf, pageSize } from './page.ts';
+import { insertRuns, type NewRun } from './runs.ts';
 import type { Row } from './schema.ts';
-import { storable, toJson } from './text.ts';
+import { storable } from './text.ts';
 import type { JobId, RunKey, SkipReason } from './vocabulary.ts';
 
 /** What became of one due instant of a job: for ever. */
@@ -13,19 +18,25 @@ export interface LedgerEntry {
   readonly version: number;
   readonly became:
     | { readonly verdict: 'run'; readonly runKey: RunKey }
-    | { readonly verdict: 'skipped'; readonly reason: SkipReason };
+    | { readonly verdict: 'skipped'; readonly reason: SkipReason; readonly detail: string | null };
 }
 
-/** A run as it begins: in the queue. */
-export interface NewRun {
-  readonly key: RunKey;
-  readonly project: string;
-  readonly pool: string;
-  /** What is sent to the host. */
-  readonly spec: unknown;
-  readonly priority: number;
-  readonly notBeforeMs: number;
+/** A fire, and the run that it became. */
+export interface Decision {
+  readonly entry: LedgerEntry;
+  readonly run: NewRun | null;
 }
+
+const FIRE = {
+  job_id: 'text',
+  due_ms: 'bigint',
+  decided_ms: 'bigint',
+  version: 'bigint',
+  verdict: 'text',
+  reason: 'text',
+  detail: 'text',
+  run_key: 'text',
+} as const satisfies Columns<string>;
 
 /** Every fire has a row, whether it ran or not. */
 export class Ledger {
@@ -36,65 +47,53 @@ export class Ledger {
   }
 
   /**
-   * Notes a fire, and with it its run, both or neither. False: it was decided before, and nothing has changed. The run is
-   * needed where it became one.
+   * Notes fires, and with each its run, all or none. Returns the decisions that are new: what was decided before, by
+   * whomever, stays as it is. The run is needed where a fire became one.
    */
-  async record(entry: LedgerEntry, run: NewRun | null): Promise<boolean> {
-    const { jobId, dueMs, decidedMs, version, became } = entry;
-    if (
-      (became.verdict === 'run') !== (run !== null) ||
-      (run !== null && became.verdict === 'run' && run.key !== became.runKey)
-    )
-      throw new Error('a fire that becomes a run has that run, and no other has one');
-    return await this.#access.atomically(async ({ db }) => {
-      const { numInsertedOrUpdatedRows } = await db
-        .insertInto('fires')
-        .values({
-          jobId,
-          dueMs,
-          decidedMs,
-          version,
-          verdict: became.verdict,
-          reason: became.verdict === 'skipped' ? became.reason : null,
-          runKey: became.verdict === 'run' ? became.runKey : null,
-        })
-        .onConflict((conflict) => conflict.columns(['jobId', 'dueMs']).doNothing())
-        .executeTakeFirstOrThrow();
-      if (Number(numInsertedOrUpdatedRows) === 0) return false;
-      if (run === null) return true;
-      await db
-        .insertInto('runs')
-        .values({
-          key: run.key,
-          jobId,
-          jobVersion: version,
-          project: run.project,
-          pool: run.pool,
-          spec: storable(toJson(run.spec)),
-          cause: 'schedule',
-          state: 'queued',
-          attempt: 0,
-          priority: run.priority,
-          queuedMs: decidedMs,
-          dueMs,
-          notBeforeMs: run.notBeforeMs,
-        })
-        .execute();
-      return true;
+  async record(
+    decisions: readonly Decision[],
+    more: { readonly fence: Fence | null; readonly events: readonly unknown[]; readonly nowMs: number },
+  ): Promise<Decision[]> {
+    for (const { entry, run } of decisions) {
+      const key = entry.became.verdict === 'run' ? entry.became.runKey : null;
+      if (key !== (run?.key ?? null))
+        throw new Error('a fire that becomes a run has that run, and no other has one');
+    }
+    return await this.#access.atomically(async (access) => {
+      if (more.fence !== null) await checkFence(access, more.fence);
+      const recorded = await insertFires(access, decisions);
+      const fresh = decisions.filter(({ entry }) => recorded.has(`${entry.jobId} ${entry.dueMs}`));
+      const runs = fresh.flatMap(({ run }) => run ?? []);
+      // The run's key says job and due time: where it is there already, it is this very run.
+      const known = await insertRuns(access, runs);
+      await appendEvents(access, more.events, more.nowMs);
+      return fresh.filter(({ run }) => run === null || !known.has(run.key));
     });
   }
 
-  /** The fires of a job in fromMs ≤ due < untilMs, in order. */
+  async get(jobId: JobId, dueMs: number): Promise<LedgerEntry | null> {
+    const row = await this.#access.db
+      .selectFrom('fires')
+      .selectAll()
+      .where('jobId', '=', jobId)
+      .where('dueMs', '=', dueMs)
+      .executeTakeFirst();
+    return row === undefined ? null : entryOf(row);
+  }
+
+  /** The fires of a job in fromMs ≤ due < untilMs, in order, or the latest first. */
   async list(
     jobId: JobId,
     range: {
       readonly fromMs: number;
       readonly untilMs: number;
+      readonly order?: 'asc' | 'desc';
       readonly limit?: number;
       readonly cursor?: string;
     },
   ): Promise<Page<LedgerEntry>> {
     const limit = pageSize(range.limit);
+    const { order = 'asc' } = range;
     const after = range.cursor === undefined ? null : oneNumber(range.cursor);
     let query = this.#access.db
       .selectFrom('fires')
@@ -102,17 +101,64 @@ export class Ledger {
       .where('jobId', '=', jobId)
       .where('dueMs', '>=', range.fromMs)
       .where('dueMs', '<', range.untilMs);
-    if (after !== null) query = query.where('dueMs', '>', after);
+    if (after !== null) query = query.where('dueMs', order === 'asc' ? '>' : '<', after);
     const rows = await query
-      .orderBy('dueMs')
+      .orderBy('dueMs', order)
       .limit(limit + 1)
       .execute();
     return pageOf(rows, limit, entryOf, ({ dueMs }) => [dueMs]);
   }
+
+  /** Those of all jobs that were due from then on. */
+  async since(fromMs: number): Promise<{ readonly jobId: JobId; readonly dueMs: number }[]> {
+    return await this.#access.db
+      .selectFrom('fires')
+      .select(['jobId', 'dueMs'])
+      .where('dueMs', '>=', fromMs)
+      .execute();
+  }
+
+  /** Forgets fires that were due before then, whose runs are forgotten too; so many at most. */
+  async expire(beforeMs: number, limit: number): Promise<number> {
+    const { db } = this.#access;
+    const rows = await db
+      .selectFrom('fires')
+      .select(['jobId', 'dueMs'])
+      .where('dueMs', '<', beforeMs)
+      .orderBy('dueMs')
+      .limit(limit)
+      .execute();
+    if (rows.length === 0) return 0;
+    const columns = { job_id: 'text', due_ms: 'bigint' } as const;
+    const pairs = rows.map(({ jobId, dueMs }) => ({ job_id: jobId, due_ms: dueMs }));
+    await sql`
+      DELETE FROM fires WHERE (job_id, due_ms) IN
+        (SELECT c.job_id, c.due_ms FROM ${rowsOf(this.#access, columns, pairs)})`.execute(db);
+    return rows.length;
+  }
 }
 
-function entryOf({ verdict: _, reason, runKey, ...rest }: Row<'fires'>): LedgerEntry {
+async function insertFires(access: Access, decisions: readonly Decision[]): Promise<ReadonlySet<string>> {
+  if (decisions.length === 0) return new Set();
+  const rows = decisions.map(({ entry: { jobId, dueMs, decidedMs, version, became } }) => ({
+    job_id: jobId,
+    due_ms: dueMs,
+    decided_ms: decidedMs,
+    version,
+    verdict: became.verdict,
+    reason: became.verdict === 'skipped' ? became.reason : null,
+    detail: became.verdict === 'skipped' ? storable(became.detail) : null,
+    run_key: became.verdict === 'run' ? became.runKey : null,
+  }));
+  const names = namesOf(FIRE);
+  const { rows: inserted } = await sql<{ jobId: JobId; dueMs: number }>`
+    INSERT INTO fires (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${rowsOf(access, FIRE, rows)} WHERE true
+    ON CONFLICT (job_id, due_ms) DO NOTHING RETURNING job_id, due_ms`.execute(access.db);
+  return new Set(inserted.map(({ jobId, dueMs }) => `${jobId} ${dueMs}`));
+}
+
+function entryOf({ verdict: _, reason, detail, runKey, ...rest }: Row<'fires'>): LedgerEntry {
   if (runKey !== null) return { ...rest, became: { verdict: 'run', runKey } };
-  if (reason !== null) return { ...rest, became: { verdict: 'skipped', reason } };
+  if (reason !== null) return { ...rest, became: { verdict: 'skipped', reason, detail } };
   throw new Error(`the fire of ${rest.jobId} at ${rest.dueMs} has neither run nor reason`);
 }

@@ -36,6 +36,12 @@ export function oneNumber(cursor: string): number {
   return number;
 }
 
+export function timeAndKey(cursor: string): readonly [number, string] {
+  const [time, key] = decode(cursor);
+  if (typeof time !== 'number' || typeof key !== 'string') throw badCursor(cursor);
+  return [time, key];
+}
+
 function decode(cursor: string): readonly unknown[] {
   try {
     const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());

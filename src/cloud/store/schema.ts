@@ -28,6 +28,7 @@ export interface Database {
   runs: RunTable;
   attempts: AttemptTable;
   hosts: HostTable;
+  joinTokens: JoinTokenTable;
   tokens: TokenTable;
   audit: AuditTable;
   events: EventTable;
@@ -60,6 +61,8 @@ interface FireTable {
   version: number;
   verdict: 'run' | 'skipped';
   reason: SkipReason | null;
+  /** Of the reason, for people: whose run was in the way, why it was paused. */
+  detail: string | null;
   runKey: RunKey | null;
 }
 
@@ -79,8 +82,10 @@ interface RunTable {
   error: string | null;
   result: string | null;
   hostId: HostId | null;
-  /** How many times it was bound to a host. */
+  /** Counts from 1; the one that goes on, or the last. */
   attempt: number;
+  /** How many attempts ended for which reason, as JSON; null: none. */
+  made: string | null;
   priority: number;
   queuedMs: number;
   dueMs: number | null;
@@ -98,11 +103,12 @@ interface AttemptTable {
   attempt: number;
   hostId: HostId;
   wireKey: RunKey;
-  state: 'starting' | 'running' | 'unreachable' | 'ended';
-  boundMs: number;
   startedMs: number | null;
-  endedMs: number | null;
-  outcome: RunOutcome | null;
+  endedMs: number;
+  outcome: RunOutcome;
+  code: number | null;
+  signal: string | null;
+  error: string | null;
 }
 
 interface HostTable {
@@ -115,7 +121,19 @@ interface HostTable {
   cordonedMs: number | null;
   drainingMs: number | null;
   lastSeenMs: number | null;
+  bootId: string;
+  /** What it said of itself last: version, pools. */
+  facts: string;
   credentialHash: string;
+}
+
+interface JoinTokenTable {
+  hash: string;
+  createdMs: number;
+  createdBy: string;
+  expiresMs: number;
+  usedMs: number | null;
+  hostId: HostId | null;
 }
 
 interface TokenTable {
@@ -142,9 +160,6 @@ interface AuditTable {
 interface EventTable {
   id: Generated<number>;
   atMs: number;
-  kind: string;
-  project: string | null;
-  subject: string;
   data: string;
 }
 

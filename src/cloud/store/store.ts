@@ -1,11 +1,19 @@
 import { CamelCasePlugin, Kysely } from 'kysely';
 import { Access } from './access.ts';
+import { Audit } from './audit.ts';
 import { type Engine, postgresEngine, sqliteEngine } from './dialects/index.ts';
 import { StoreError } from './error.ts';
+import { Events } from './events.ts';
+import { Hosts } from './hosts.ts';
+import { IdempotencyKeys } from './idempotency.ts';
 import { Jobs } from './jobs.ts';
+import { Leases } from './leases.ts';
 import { Ledger } from './ledger.ts';
 import { appliedMigrations, type MigrationState, migrateToLatest, statusOf } from './migrations/index.ts';
+import { Runs } from './runs.ts';
 import type { Database } from './schema.ts';
+import { Settings } from './settings.ts';
+import { Tokens } from './tokens.ts';
 
 export interface StoreOptions {
   /**
@@ -43,6 +51,14 @@ function engineOf(url: string, { schema, onIdleError }: StoreOptions): Engine {
 export class Store implements AsyncDisposable {
   readonly jobs: Jobs;
   readonly ledger: Ledger;
+  readonly runs: Runs;
+  readonly hosts: Hosts;
+  readonly tokens: Tokens;
+  readonly audit: Audit;
+  readonly events: Events;
+  readonly leases: Leases;
+  readonly idempotencyKeys: IdempotencyKeys;
+  readonly settings: Settings;
   readonly #engine: Engine;
   readonly #db: Kysely<Database>;
 
@@ -52,6 +68,14 @@ export class Store implements AsyncDisposable {
     const access = new Access(this.#db, engine);
     this.jobs = new Jobs(access);
     this.ledger = new Ledger(access);
+    this.runs = new Runs(access);
+    this.hosts = new Hosts(access);
+    this.tokens = new Tokens(access);
+    this.audit = new Audit(access);
+    this.events = new Events(access);
+    this.leases = new Leases(access);
+    this.idempotencyKeys = new IdempotencyKeys(access);
+    this.settings = new Settings(access);
   }
 
   /** File, or server and database. */

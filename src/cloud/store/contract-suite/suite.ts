@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseJobs } from '../../jobs/index.ts';
-import { type JobId, type LedgerEntry, type NewRun, openStore, runKeyOf, type Store } from '../index.ts';
+import {
+  type Decision,
+  type HostId,
+  type JobId,
+  type NewRun,
+  openStore,
+  type RunChange,
+  type RunCommit,
+  type RunFilter,
+  type RunKey,
+  runKeyOf,
+  type Store,
+} from '../index.ts';
 
 /** An address of a database that is empty, and nobody else's. */
 type NewDatabase = () => Promise<string>;
@@ -28,7 +40,24 @@ async function aJob(store: Store): Promise<JobId> {
   return job.id;
 }
 
-function aRun(jobId: JobId, dueMs: number): [LedgerEntry, NewRun] {
+function newRun(key: string, more: Partial<NewRun> = {}): NewRun {
+  return {
+    key: key as RunKey,
+    jobId: null,
+    jobVersion: null,
+    project: 'shop',
+    pool: 'os',
+    spec: { argv: ['true'] },
+    cause: { kind: 'api', ref: 'ann' },
+    priority: 0,
+    queuedMs: 1000,
+    dueMs: null,
+    notBeforeMs: 1000,
+    ...more,
+  };
+}
+
+function aFire(jobId: JobId, dueMs: number): Decision & { readonly run: NewRun } {
   const key = runKeyOf(jobId, dueMs);
   const entry = {
     jobId,
@@ -37,8 +66,36 @@ function aRun(jobId: JobId, dueMs: number): [LedgerEntry, NewRun] {
     version: 1,
     became: { verdict: 'run', runKey: key },
   } as const;
-  const run = { key, project: 'shop', pool: 'os', spec: { argv: ['true'] }, priority: 0, notBeforeMs: dueMs };
-  return [entry, run];
+  const cause = { kind: 'schedule', ref: null } as const;
+  return { entry, run: newRun(key, { jobId, jobVersion: 1, cause, queuedMs: dueMs + 1, dueMs }) };
+}
+
+const unfenced = { fence: null, events: [], nowMs: 0 } as const;
+
+function changed(key: string, more: Partial<RunChange>): RunChange {
+  return {
+    key: key as RunKey,
+    state: 'queued',
+    outcome: null,
+    code: null,
+    signal: null,
+    error: null,
+    result: null,
+    hostId: null,
+    attempt: 1,
+    made: null,
+    notBeforeMs: 1000,
+    startedMs: null,
+    endedMs: null,
+    cancelRequestedMs: null,
+    cancelRequestedBy: null,
+    placement: null,
+    ...more,
+  };
+}
+
+function commitOf(more: Partial<RunCommit>): RunCommit {
+  return { created: [], changes: [], attempts: [], events: [], nowMs: 5000, ...more };
 }
 
 /**
@@ -184,60 +241,294 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     await using pair = await two();
     const [first, second] = pair.stores;
     const jobId = await aJob(first);
-    const [entry, run] = aRun(jobId, 60_000);
+    const decision = aFire(jobId, 60_000);
     const tries = Array.from({ length: 10 }, (_, i) =>
-      (i % 2 === 0 ? first : second).ledger.record(entry, run),
+      (i % 2 === 0 ? first : second).ledger.record([decision], unfenced),
     );
-    assert.deepEqual((await Promise.all(tries)).filter(Boolean), [true]);
-    const skipped = { ...entry, became: { verdict: 'skipped', reason: 'misfire' } } as const;
-    assert.equal(await first.ledger.record(skipped, null), false);
+    assert.equal((await Promise.all(tries)).flat().length, 1);
+    const { entry } = decision;
+    const became = { verdict: 'skipped', reason: 'misfire', detail: null } as const;
+    assert.deepEqual(await first.ledger.record([{ entry: { ...entry, became }, run: null }], unfenced), []);
     assert.deepEqual(await second.ledger.list(jobId, { fromMs: 0, untilMs: 1e9 }), {
       items: [entry],
       next: null,
     });
+    assert.deepEqual(await second.ledger.get(jobId, 60_000), entry);
+    const run = await second.runs.get(decision.run.key);
+    assert.deepEqual(
+      [run?.state, run?.job, run?.dueMs, run?.cause.kind],
+      ['queued', 'a', 60_000, 'schedule'],
+    );
   });
 
-  test('a fire and its run are noted both or neither', async () => {
+  test('of many fires those are noted that are new, each with its run', async () => {
     await using store = await open(await newDatabase());
     const jobId = await aJob(store);
-    const [entry, run] = aRun(jobId, 60_000);
-    await store.ledger.record(entry, run);
-    // A run of that key is there already.
-    const [other] = aRun(jobId, 120_000);
-    await assert.rejects(store.ledger.record({ ...other, became: { verdict: 'run', runKey: run.key } }, run));
-    assert.equal((await store.ledger.list(jobId, { fromMs: 0, untilMs: 1e9 })).items.length, 1);
+    const fires = [1, 2, 3, 4].map((n) => aFire(jobId, n * 60_000));
+    await store.ledger.record(fires.slice(1, 3), unfenced);
+    const fresh = await store.ledger.record(fires, { ...unfenced, events: [{ kind: 'x' }] });
+    assert.deepEqual(
+      fresh.map(({ entry }) => entry.dueMs),
+      [60_000, 240_000],
+    );
+    assert.equal((await store.runs.active()).length, 4);
+    const [batch] = await store.events.after(0, 10);
+    assert.deepEqual(batch?.events, [{ kind: 'x' }]);
   });
 
-  test('the ledger is read page by page, in order', async () => {
+  test('the ledger is read page by page, in either order', async () => {
     await using store = await open(await newDatabase());
     const jobId = await aJob(store);
-    for (let i = 0; i < 7; i++)
-      await store.ledger.record(
-        {
-          jobId,
-          dueMs: i * 1000,
-          decidedMs: 0,
-          version: 1,
-          became: { verdict: 'skipped', reason: 'paused' },
-        },
-        null,
-      );
-    const seen: number[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await store.ledger.list(jobId, {
-        fromMs: 1000,
-        untilMs: 6000,
-        limit: 2,
-        ...(cursor === undefined ? {} : { cursor }),
-      });
-      seen.push(...page.items.map(({ dueMs }) => dueMs));
-      cursor = page.next ?? undefined;
-    } while (cursor !== undefined);
-    assert.deepEqual(seen, [1000, 2000, 3000, 4000, 5000]);
+    const became = { verdict: 'skipped', reason: 'paused', detail: 'holidays' } as const;
+    const fires = Array.from({ length: 7 }, (_, i) => ({
+      entry: { jobId, dueMs: i * 1000, decidedMs: 0, version: 1, became },
+      run: null,
+    }));
+    await store.ledger.record(fires, unfenced);
+    const read = async (order: 'asc' | 'desc') => {
+      const seen: number[] = [];
+      let cursor: string | undefined;
+      do {
+        const range = { fromMs: 1000, untilMs: 6000, limit: 2, order };
+        const page = await store.ledger.list(jobId, cursor === undefined ? range : { ...range, cursor });
+        seen.push(...page.items.map(({ dueMs }) => dueMs));
+        cursor = page.next ?? undefined;
+      } while (cursor !== undefined);
+      return seen;
+    };
+    assert.deepEqual(await read('asc'), [1000, 2000, 3000, 4000, 5000]);
+    assert.deepEqual(await read('desc'), [5000, 4000, 3000, 2000, 1000]);
     await assert.rejects(store.ledger.list(jobId, { fromMs: 0, untilMs: 1, cursor: 'nonsense' }), {
       code: 'bad_cursor',
     });
+    assert.equal(await store.ledger.expire(3000, 100), 3);
+    assert.equal((await store.ledger.list(jobId, { fromMs: 0, untilMs: 1e9 })).items.length, 4);
+  });
+
+  test('runs are created once, changed while they go on, and end once', async () => {
+    await using store = await open(await newDatabase());
+    const a = newRun('a');
+    const ended = changed('a', {
+      state: 'ended',
+      outcome: 'failed',
+      code: 3,
+      error: 'a\0b',
+      result: '{"n":1}',
+      hostId: 'h' as HostId,
+      attempt: 2,
+      made: { failure: 1 },
+      endedMs: 4000,
+    });
+    assert.equal((await store.runs.commit(commitOf({ created: [a, newRun('b')] }), null)).known.size, 0);
+    const again = await store.runs.commit(commitOf({ created: [a, newRun('c')] }), null);
+    assert.deepEqual([...again.known], ['a']);
+    const former = {
+      runKey: 'a' as RunKey,
+      attempt: 1,
+      hostId: 'h' as HostId,
+      wireKey: 'w1' as RunKey,
+      startedMs: 2000,
+      endedMs: 3000,
+      outcome: 'killed' as const,
+      code: null,
+      signal: 'SIGKILL',
+      error: null,
+    };
+    await store.runs.commit(commitOf({ changes: [ended], attempts: [former] }), null);
+    await store.runs.commit(commitOf({ changes: [changed('a', { state: 'running' })] }), null);
+    const record = await store.runs.get('a' as RunKey);
+    assert.deepEqual(record, {
+      ...a,
+      ...ended,
+      error: 'a\uFFFDb',
+      job: null,
+    });
+    assert.deepEqual(await store.runs.formerAttempts('a' as RunKey), [former]);
+    assert.equal(await store.runs.keyOfAttempt('w1' as RunKey), 'a');
+    assert.equal(await store.runs.keyOfAttempt('nobody' as RunKey), null);
+    assert.deepEqual(
+      (await store.runs.active()).map(({ key }) => key),
+      ['b', 'c'],
+    );
+    assert.deepEqual(await store.runs.outcomesSince(0), { failed: 1 });
+  });
+
+  test('a commit is whole or not at all', async () => {
+    await using store = await open(await newDatabase());
+    const broken = changed('a', { state: 'ended' });
+    await assert.rejects(store.runs.commit(commitOf({ created: [newRun('a')], changes: [broken] }), null));
+    assert.equal(await store.runs.get('a' as RunKey), null);
+  });
+
+  test('runs are listed newest first, page by page, by every filter', async () => {
+    await using store = await open(await newDatabase());
+    const jobId = await aJob(store);
+    const created = Array.from({ length: 12 }, (_, i) =>
+      newRun(`r${String(i).padStart(2, '0')}`, {
+        queuedMs: 1000 + Math.floor(i / 2),
+        project: i % 3 === 0 ? 'other' : 'shop',
+        jobId: i % 4 === 0 ? jobId : null,
+      }),
+    );
+    const changes = created
+      .filter((_, i) => i >= 6)
+      .map(({ key }, i) =>
+        changed(key, { state: 'ended', outcome: i % 2 === 0 ? 'failed' : 'succeeded', endedMs: 9000 }),
+      );
+    await store.runs.commit(commitOf({ created, changes }), null);
+    const keys = async (filter: RunFilter): Promise<string> => {
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await store.runs.list({
+          limit: 2,
+          ...filter,
+          ...(cursor === undefined ? {} : { cursor }),
+        });
+        seen.push(...page.items.map(({ key }) => key.slice(1)));
+        cursor = page.next ?? undefined;
+      } while (cursor !== undefined);
+      return seen.join(' ');
+    };
+    assert.equal(await keys({}), '11 10 09 08 07 06 05 04 03 02 01 00');
+    assert.equal(await keys({ projects: ['other'] }), '09 06 03 00');
+    assert.equal(await keys({ projects: [] }), '');
+    assert.equal(await keys({ jobId }), '08 04 00');
+    assert.equal(await keys({ outcome: 'failed' }), '10 08 06');
+    assert.equal(await keys({ outcome: 'failed', jobId }), '08');
+    assert.equal(await keys({ state: 'active' }), '05 04 03 02 01 00');
+    assert.equal(await keys({ state: 'queued', projects: ['other'] }), '03 00');
+    assert.equal(await keys({ state: 'running' }), '');
+    assert.equal(await keys({ state: 'ended', projects: ['other'] }), '09 06');
+  });
+
+  test('ended runs go by age and by number, oldest first, and others never', async () => {
+    await using store = await open(await newDatabase());
+    const created = Array.from({ length: 10 }, (_, i) => newRun(`r${i}`));
+    const changes = created
+      .slice(0, 8)
+      .map(({ key }, i) => changed(key, { state: 'ended', outcome: 'succeeded', endedMs: i * 100 }));
+    await store.runs.commit(commitOf({ created, changes }), null);
+    assert.equal(await store.runs.expire({ beforeMs: 300, keep: 100, limit: 2 }), 2);
+    assert.equal(await store.runs.expire({ beforeMs: 300, keep: 100, limit: 100 }), 1);
+    assert.equal(await store.runs.expire({ beforeMs: 0, keep: 2, limit: 100 }), 3);
+    const left = (await store.runs.list({})).items.map(({ key }) => key);
+    assert.deepEqual(left, ['r9', 'r8', 'r7', 'r6']);
+  });
+
+  test('a lease has one holder, and who had it before writes nothing more', async () => {
+    await using pair = await two();
+    const [first, second] = pair.stores;
+    const one = await first.leases.acquire('leader', 'one', 60_000);
+    assert.deepEqual(one, { name: 'leader', holder: 'one', epoch: 1 });
+    assert.equal(await second.leases.acquire('leader', 'two', 60_000), null);
+    assert.deepEqual(await first.leases.acquire('leader', 'one', 60_000), one, 'renewed');
+    await first.leases.release({ name: 'leader', holder: 'one', epoch: 1 });
+    const other = await second.leases.acquire('leader', 'two', 60_000);
+    assert.equal(other?.epoch, 2);
+    const commit = commitOf({ created: [newRun('a')] });
+    await assert.rejects(first.runs.commit(commit, one), { code: 'lease_lost' });
+    assert.equal(await first.runs.get('a' as RunKey), null);
+    await second.runs.commit(commit, other);
+  });
+
+  test('a host joins once by a token, and by the same credential again', async () => {
+    await using store = await open(await newDatabase());
+    await store.hosts.invite({ hash: 't', by: 'ann', nowMs: 0, expiresMs: 1000 });
+    const enrolment = { tokenHash: 't', name: 'web-1', credentialHash: 'c', nowMs: 10 };
+    const id = await store.hosts.enrol({ ...enrolment, hostId: 'h1' as HostId });
+    assert.equal(await store.hosts.enrol({ ...enrolment, hostId: 'h2' as HostId }), id);
+    const refused = { code: 'join_refused' };
+    await assert.rejects(store.hosts.enrol({ ...enrolment, hostId: id, credentialHash: 'd' }), refused);
+    await assert.rejects(store.hosts.enrol({ ...enrolment, hostId: id, tokenHash: 'x' }), refused);
+    await store.hosts.invite({ hash: 't2', by: 'ann', nowMs: 0, expiresMs: 1000 });
+    const late = { ...enrolment, tokenHash: 't2', hostId: 'h3' as HostId };
+    await assert.rejects(store.hosts.enrol({ ...late, nowMs: 1000 }), refused);
+    await assert.rejects(store.hosts.enrol(late), { ...refused, message: 'there is a host web-1 already' });
+    await store.hosts.remove(id);
+    assert.equal(await store.hosts.enrol({ ...late, credentialHash: 'd' }), 'h3');
+  });
+
+  test('a host that shows an older incarnation is a copy; in the same boot one behind is forgiven', async () => {
+    await using store = await open(await newDatabase());
+    await store.hosts.invite({ hash: 't', by: 'ann', nowMs: 0, expiresMs: 1000 });
+    const id = await store.hosts.enrol({
+      tokenHash: 't',
+      name: 'web-1',
+      credentialHash: 'c',
+      nowMs: 10,
+      hostId: 'h' as HostId,
+    });
+    assert.equal(await store.hosts.enter(id, 0, 'boot'), 1);
+    assert.equal(await store.hosts.enter(id, 0, 'boot'), 2);
+    await assert.rejects(store.hosts.enter(id, 0, 'boot'), { code: 'stale_host' });
+    await assert.rejects(store.hosts.enter(id, 1, 'other'), { code: 'stale_host' });
+    assert.equal(await store.hosts.enter(id, 2, 'other'), 3);
+    const facts = { version: '1', pools: [{ name: 'os', runtime: 'command' }] };
+    await store.hosts.describe(id, { labels: { zone: 'a' }, capacity: 4, facts, nowMs: 99 });
+    const [host] = await store.hosts.list();
+    assert.deepEqual([host?.labels, host?.capacity, host?.facts], [{ zone: 'a' }, 4, facts]);
+  });
+
+  test('tokens are found by their digest until they are revoked', async () => {
+    await using store = await open(await newDatabase());
+    const token = { id: '1', name: 'ci', role: 'operator', project: null, createdMs: 5, hash: 'h' } as const;
+    assert.equal(await store.tokens.create(token), true);
+    assert.equal(await store.tokens.create({ ...token, id: '2', hash: 'i' }), false);
+    assert.equal((await store.tokens.find('h'))?.name, 'ci');
+    assert.equal(await store.tokens.find('i'), null);
+    assert.equal(await store.tokens.revoke('ci', 9), true);
+    assert.equal(await store.tokens.find('h'), null);
+    assert.equal(await store.tokens.revoke('ci', 9), false);
+  });
+
+  test('a request that is sent twice is done once', async () => {
+    await using store = await open(await newDatabase());
+    const { idempotencyKeys: keys } = store;
+    assert.deepEqual(await keys.claim('k', 'r', 0, 1000), { state: 'new' });
+    assert.deepEqual(await keys.claim('k', 'r', 0, 1000), { state: 'pending' });
+    await keys.answer('k', { n: 1 });
+    assert.deepEqual(await keys.claim('k', 'r', 0, 1000), { state: 'answered', answer: { n: 1 } });
+    assert.deepEqual(await keys.claim('k', 'other', 0, 1000), { state: 'other' });
+    assert.deepEqual(await keys.claim('k', 'other', 2000, 3000), { state: 'new' });
+  });
+
+  test('a job is paused and resumed, and a setting is kept', async () => {
+    await using store = await open(await newDatabase());
+    const id = await aJob(store);
+    const pause = { sinceMs: 5, untilMs: null, reason: 'holidays' };
+    await store.jobs.setPause(id, pause);
+    assert.deepEqual((await store.jobs.find('shop', 'a'))?.pause, pause);
+    await store.jobs.setPause(id, null);
+    assert.equal((await store.jobs.get(id))?.pause, null);
+    assert.equal(await store.settings.get('x'), null);
+    assert.deepEqual(await store.settings.getOrSet('x', { a: 1 }), { a: 1 });
+    assert.deepEqual(await store.settings.getOrSet('x', { a: 2 }), { a: 1 });
+    await store.settings.set('x', { a: 3 });
+    assert.deepEqual(await store.settings.get('x'), { a: 3 });
+  });
+
+  test('the audit log is read newest first, by who did it and to what', async () => {
+    await using store = await open(await newDatabase());
+    for (let i = 0; i < 5; i++)
+      await store.audit.record({
+        atMs: i,
+        who: i % 2 === 0 ? 'ann' : 'bob',
+        what: 'cancel',
+        target: `run ${i}`,
+        detail: { i },
+      });
+    const first = await store.audit.list({ limit: 2, who: 'ann' });
+    assert.deepEqual(
+      first.items.map(({ target }) => target),
+      ['run 4', 'run 2'],
+    );
+    const rest = await store.audit.list({ limit: 2, who: 'ann', cursor: first.next ?? '' });
+    assert.deepEqual(
+      rest.items.map(({ detail }) => detail),
+      [{ i: 0 }],
+    );
+    assert.equal((await store.audit.list({ target: 'run 3' })).items.length, 1);
   });
 
   test('texts of any kind come back as they were', async () => {

@@ -1,5 +1,6 @@
 import type { Dialect, Kysely } from 'kysely';
 import type { Wording } from '../migrations/index.ts';
+import type { Database } from '../schema.ts';
 
 /** One of the two databases: everything in which they differ. Whoever has it closes Kysely, and with it the connections. */
 export interface Engine {
@@ -12,6 +13,10 @@ export interface Engine {
   readonly locksRows: boolean;
   /** Whether a transaction that failed with this may simply be done again. */
   isRetryable(error: unknown): boolean;
+  /** The database's own clock. */
+  nowMs(db: Kysely<Database>): Promise<number>;
+  /** Until the end of the transaction nobody else appends an event: ids are committed in their order. */
+  lockEvents(db: Kysely<Database>): Promise<void>;
   tableNames(db: Kysely<never>): Promise<string[]>;
   /** Writes a consistent copy while others go on reading and writing. */
   backup(file: string): Promise<void>;

@@ -19,6 +19,9 @@ export function sqliteEngine(file: string, { create }: { readonly create: boolea
     wording: { generatedId: 'integer PRIMARY KEY AUTOINCREMENT' },
     locksRows: false,
     isRetryable: () => false,
+    nowMs: async () => Date.now(),
+    // A transaction that writes is alone.
+    lockEvents: async () => undefined,
     tableNames,
     backup: (target) => backUp(file, target),
   };

@@ -36,6 +36,7 @@ export const first: MigrationStep = ({ generatedId }) => [
     version integer NOT NULL,
     verdict text NOT NULL CHECK (verdict IN ('run', 'skipped')),
     reason text,
+    detail text,
     run_key text,
     PRIMARY KEY (job_id, due_ms),
     CHECK ((verdict = 'run') = (reason IS NULL))
@@ -52,7 +53,17 @@ export const first: MigrationStep = ({ generatedId }) => [
     cordoned_ms bigint,
     draining_ms bigint,
     last_seen_ms bigint,
+    boot_id text NOT NULL,
+    facts text NOT NULL,
     credential_hash text NOT NULL UNIQUE
+  )`,
+  `CREATE TABLE join_tokens (
+    hash text PRIMARY KEY,
+    created_ms bigint NOT NULL,
+    created_by text NOT NULL,
+    expires_ms bigint NOT NULL,
+    used_ms bigint,
+    host_id text
   )`,
 
   `CREATE TABLE runs (
@@ -72,6 +83,7 @@ export const first: MigrationStep = ({ generatedId }) => [
     result text,
     host_id text,
     attempt integer NOT NULL,
+    made text,
     priority integer NOT NULL,
     queued_ms bigint NOT NULL,
     due_ms bigint,
@@ -84,31 +96,31 @@ export const first: MigrationStep = ({ generatedId }) => [
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'ended') = (ended_ms IS NOT NULL))
   )`,
-  // Lists, newest first: of all, of a project, of a job, of a host, by outcome.
+  // Lists, newest first: of all, of a project, of a job, of a host; each but the last by outcome too.
   `CREATE INDEX runs_age ON runs (queued_ms, key)`,
   `CREATE INDEX runs_project ON runs (project, queued_ms, key)`,
   `CREATE INDEX runs_job ON runs (job_id, queued_ms, key)`,
   `CREATE INDEX runs_host ON runs (host_id, queued_ms, key)`,
   `CREATE INDEX runs_outcome ON runs (outcome, queued_ms, key)`,
+  `CREATE INDEX runs_project_outcome ON runs (project, outcome, queued_ms, key)`,
   `CREATE INDEX runs_job_outcome ON runs (job_id, outcome, queued_ms, key)`,
   // The few that have not ended, whatever the number of those that have.
-  `CREATE INDEX runs_active ON runs (state, queued_ms, key) WHERE state <> 'ended'`,
-  `CREATE INDEX runs_active_job ON runs (job_id, state) WHERE state <> 'ended'`,
-  `CREATE INDEX runs_active_host ON runs (host_id, state) WHERE state <> 'ended'`,
-  `CREATE INDEX runs_queue ON runs (priority DESC, queued_ms, key) WHERE state = 'queued'`,
+  `CREATE INDEX runs_active ON runs (queued_ms, key, state) WHERE state <> 'ended'`,
   // Retention, and counts of what ended of late.
   `CREATE INDEX runs_ended ON runs (ended_ms, key, outcome) WHERE state = 'ended'`,
 
+  // Attempts that ended and were followed by another one: the last one is the run's own row.
   `CREATE TABLE attempts (
     run_key text NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
     attempt integer NOT NULL,
     host_id text NOT NULL,
     wire_key text NOT NULL UNIQUE,
-    state text NOT NULL,
-    bound_ms bigint NOT NULL,
     started_ms bigint,
-    ended_ms bigint,
-    outcome text,
+    ended_ms bigint NOT NULL,
+    outcome text NOT NULL,
+    code integer,
+    signal text,
+    error text,
     PRIMARY KEY (run_key, attempt)
   )`,
 
@@ -134,12 +146,10 @@ export const first: MigrationStep = ({ generatedId }) => [
   `CREATE INDEX audit_target ON audit (target, id)`,
   `CREATE INDEX audit_who ON audit (who, id)`,
 
+  // What changed with one commit, in one row.
   `CREATE TABLE events (
     id ${generatedId},
     at_ms bigint NOT NULL,
-    kind text NOT NULL,
-    project text,
-    subject text NOT NULL,
     data text NOT NULL
   )`,
 

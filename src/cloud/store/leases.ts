@@ -1,0 +1,70 @@
+import type { Access } from './access.ts';
+import { StoreError } from './error.ts';
+
+/** Who may write as the leader: the holder of this epoch of the lease, and nobody after it. */
+export interface Fence {
+  readonly name: string;
+  readonly holder: string;
+  readonly epoch: number;
+}
+
+/** Leases: one holder at a time. Times are the database's own, so that clocks of instances need not agree. */
+export class Leases {
+  readonly #access: Access;
+
+  constructor(access: Access) {
+    this.#access = access;
+  }
+
+  /**
+   * Takes or renews a lease for `ttlMs`. Null: somebody else has it. Taking it from another holder, or anew, is another
+   * epoch: whoever had it before can write nothing more.
+   */
+  async acquire(name: string, holder: string, ttlMs: number): Promise<Fence | null> {
+    return await this.#access.atomically(async (access) => {
+      const { db, engine } = access;
+      const nowMs = await engine.nowMs(db);
+      await db
+        .insertInto('leases')
+        .values({ name, holder: '', epoch: 0, expiresMs: 0 })
+        .onConflict((conflict) => conflict.column('name').doNothing())
+        .execute();
+      const lease = await access
+        .locked(db.selectFrom('leases').selectAll().where('name', '=', name))
+        .executeTakeFirstOrThrow();
+      const isOurs = lease.holder === holder && lease.expiresMs > nowMs;
+      if (!isOurs && lease.expiresMs > nowMs) return null;
+      const epoch = isOurs ? lease.epoch : lease.epoch + 1;
+      await db
+        .updateTable('leases')
+        .set({ holder, epoch, expiresMs: nowMs + ttlMs })
+        .where('name', '=', name)
+        .execute();
+      return { name, holder, epoch };
+    });
+  }
+
+  /** Gives it up, so that the next one need not wait for its end. */
+  async release({ name, holder, epoch }: Fence): Promise<void> {
+    await this.#access.db
+      .updateTable('leases')
+      .set({ expiresMs: 0 })
+      .where('name', '=', name)
+      .where('holder', '=', holder)
+      .where('epoch', '=', epoch)
+      .execute();
+  }
+}
+
+/** Within a transaction: throws `lease_lost` unless the lease is still that holder's in that epoch, until it commits. */
+export async function checkFence(access: Access, { name, holder, epoch }: Fence): Promise<void> {
+  const query = access.db
+    .selectFrom('leases')
+    .select('epoch')
+    .where('name', '=', name)
+    .where('holder', '=', holder)
+    .where('epoch', '=', epoch);
+  const lease = await access.lockedShared(query).executeTakeFirst();
+  if (lease === undefined)
+    throw new StoreError('lease_lost', `another instance leads: ${holder} is not the ${name} any more`);
+}
