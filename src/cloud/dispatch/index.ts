@@ -1,6 +1,18 @@
-// What becomes of a run in the cloud: its states from queue to outcome, attempts, retries, cancellation. Pure.
-// It must not know of the store, of links or of clocks: events and times come in, a state and what is to be done go out.
-// What a host really did is decided by the host alone; here it is only believed, once and for ever.
+// What becomes of a run in the cloud, from queue to outcome: states, attempts, retries (pure), and the dispatcher that
+// leads runs through them: queue, placement, the requests to hosts, the way into the store.
+// It must not know how hosts are connected or what a schedule is. What a host did is decided by the host's word alone.
+export { Commits, type CommitsOptions, type Write } from './commits.ts';
+export {
+  Dispatcher,
+  type DispatcherOptions,
+  type HostLink,
+  HostRefusal,
+  QueueFull,
+  type RunRequest,
+  type WaitsFor,
+} from './dispatcher.ts';
+export type { HostSlot, HostSlots } from './host-slots.ts';
+export { PRIORITY_STEP_MS } from './queue.ts';
 export { type RetryReason, retryDelayMs } from './retry.ts';
 export {
   type Action,
@@ -13,3 +25,4 @@ export {
   type Step,
   step,
 } from './run.ts';
+export { type RunSpec, specOf } from './spec.ts';

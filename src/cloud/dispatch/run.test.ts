@@ -16,9 +16,9 @@ const AGAIN: Delivery = {
   retry: { failure: RETRY, lost_process: RETRY, lost_host: RETRY },
 };
 
-const succeeded: Outcome = { name: 'succeeded', code: 0, signal: null, error: null };
-const failed: Outcome = { name: 'failed', code: 1, signal: null, error: 'no' };
-const lost: Outcome = { name: 'lost', code: null, signal: null, error: null };
+const succeeded: Outcome = { name: 'succeeded', code: 0, signal: null, error: null, result: null };
+const failed: Outcome = { name: 'failed', code: 1, signal: null, error: 'no', result: null };
+const lost: Outcome = { name: 'lost', code: null, signal: null, error: null, result: null };
 
 /** Events 100 ms apart, without luck in the jitter; the last step and all actions. */
 function follow(run: CloudRun, ...events: readonly Event[]): Step {
@@ -34,11 +34,24 @@ function follow(run: CloudRun, ...events: readonly Event[]): Step {
 
 const placed = (host = 'a'): Event => ({ type: 'placed', host });
 const begun = (attempt = 1): Event => ({ type: 'begun', attempt, startedMs: 1 });
-const ended = (outcome: Outcome, attempt = 1): Event => ({ type: 'ended', attempt, outcome, endedMs: 2 });
+const ended = (outcome: Outcome, attempt = 1): Event => ({
+  type: 'ended',
+  attempt,
+  outcome,
+  startedMs: 1,
+  endedMs: 2,
+});
 
 test('a run is placed, begins, and ends by its host’s word, which may then forget it', () => {
   const { run, actions } = follow(queued('k', ONCE, 0), placed(), begun(), ended(succeeded));
-  assert.deepEqual(run.phase, { state: 'ended', attempt: 1, outcome: succeeded, endedMs: 2 });
+  assert.deepEqual(run.phase, {
+    state: 'ended',
+    attempt: 1,
+    outcome: succeeded,
+    host: 'a',
+    startedMs: 1,
+    endedMs: 2,
+  });
   assert.deepEqual(actions, [
     { do: 'run', host: 'a', attempt: 1 },
     { do: 'free', attempt: 1 },
@@ -124,11 +137,20 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     type: fc.constant('ended' as const),
     attempt,
     outcome: fc.constantFrom(succeeded, failed, lost),
+    startedMs: fc.constant(null),
     endedMs: fc.nat(),
   }),
   fc.record({ type: fc.constant('unknown' as const), attempt }),
   fc.record({ type: fc.constant('cancel' as const), by: fc.constant('ann') }),
+  fc.record({
+    type: fc.constant('refused' as const),
+    attempt,
+    error: fc.constant('full'),
+    forGood: fc.boolean(),
+    againMs: fc.nat(),
+  }),
   fc.constantFrom<Event>(
+    { type: 'cancel-expired' },
     { type: 'host-silent' },
     { type: 'host-back' },
     { type: 'host-lost' },
@@ -151,6 +173,8 @@ test('whatever comes in whatever order: an end is final, attempts are bounded, a
         const { run: after, actions } = step(run, each, i, 0.5);
         run = after;
         if (before.phase.state === 'ended') assert.deepEqual(after, before);
+        // Who said that it has not begun it does not count.
+        if (each.type === 'refused' && before !== run && run.phase.attempt === 1) hosts.clear();
         for (const action of actions) if (action.do === 'run') hosts.add(action.host);
         if (actions.some((action) => action.do === 'run')) assert.equal(before.cancelledBy, null);
         const made = run.made.failure + run.made.lost_process + run.made.lost_host;

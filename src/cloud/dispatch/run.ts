@@ -8,6 +8,8 @@ export interface Outcome {
   readonly signal: string | null;
   /** Why, for people. */
   readonly error: string | null;
+  /** What it returned, as JSON. */
+  readonly result: string | null;
 }
 
 /** Each attempt is a run of its own to its host; `attempt` counts from 1. */
@@ -32,6 +34,9 @@ export type Phase =
       readonly state: 'ended';
       readonly attempt: number;
       readonly outcome: Outcome;
+      readonly host: string | null;
+      /** Null: it never began, or nobody knows when. */
+      readonly startedMs: number | null;
       readonly endedMs: number;
     };
 
@@ -52,14 +57,30 @@ export type Event =
   | { readonly type: 'placed'; readonly host: string }
   /** The host says how an attempt stands. */
   | { readonly type: 'begun'; readonly attempt: number; readonly startedMs: number }
-  | { readonly type: 'ended'; readonly attempt: number; readonly outcome: Outcome; readonly endedMs: number }
+  | {
+      readonly type: 'ended';
+      readonly attempt: number;
+      readonly outcome: Outcome;
+      readonly startedMs: number | null;
+      readonly endedMs: number;
+    }
   /** The host has never had this attempt, or has lost its memory: it says "unknown", which means never started. */
   | { readonly type: 'unknown'; readonly attempt: number }
+  /** The host says that it has not begun it, and why. For good: no other time and no other host would do. */
+  | {
+      readonly type: 'refused';
+      readonly attempt: number;
+      readonly error: string;
+      readonly forGood: boolean;
+      readonly againMs: number;
+    }
   | { readonly type: 'host-silent' }
   | { readonly type: 'host-back' }
   /** The host is not waited for any longer. */
   | { readonly type: 'host-lost' }
   | { readonly type: 'cancel'; readonly by: string }
+  /** Its host has had the time to end it, and has said nothing. */
+  | { readonly type: 'cancel-expired' }
   | { readonly type: 'queue-timeout' };
 
 export type Action =
@@ -112,6 +133,8 @@ export function step(run: CloudRun, event: Event, nowMs: number, random: number)
         : { run, actions: [{ do: 'free', attempt: event.attempt }] };
     case 'unknown':
       return isOfAttempt(phase, event.attempt) ? neverStarted(run, phase, nowMs) : same(run);
+    case 'refused':
+      return isOfAttempt(phase, event.attempt) ? refused(run, phase, event, nowMs) : same(run);
     case 'host-silent':
       return phase.state === 'starting' || phase.state === 'running'
         ? enter(run, {
@@ -127,9 +150,20 @@ export function step(run: CloudRun, event: Event, nowMs: number, random: number)
       return phase.state === 'unreachable' ? hostLost(run, phase, nowMs, random) : same(run);
     case 'cancel':
       return cancel(run, phase, event.by, nowMs);
+    case 'cancel-expired':
+      return run.cancelledBy !== null && phase.state !== 'ended' && phase.state !== 'queued'
+        ? over(
+            run,
+            without(
+              'lost',
+              `cancelled by ${run.cancelledBy}, and ${phase.host} has not said what became of it`,
+            ),
+            nowMs,
+          )
+        : same(run);
     case 'queue-timeout':
       return phase.state === 'queued' && phase.attempt === 1
-        ? over(run, { name: 'timed_out', code: null, signal: null, error: 'it had not begun in time' }, nowMs)
+        ? over(run, without('timed_out', 'it had not begun in time'), nowMs)
         : same(run);
   }
 }
@@ -156,7 +190,7 @@ function attemptEnded(
   const reason = retryReasonOf(event.outcome);
   const retried =
     reason === null || run.cancelledBy !== null ? null : retry(run, phase, reason, nowMs, random);
-  const next = retried ?? over(run, event.outcome, event.endedMs);
+  const next = retried ?? over(run, event.outcome, event.endedMs, event.startedMs);
   return { run: next.run, actions: [freed, ...next.actions] };
 }
 
@@ -188,13 +222,17 @@ function neverStarted(run: CloudRun, phase: OnHost, nowMs: number): Step {
   if (run.cancelledBy !== null) return over(run, cancelled(run.cancelledBy), nowMs);
   // It has been seen running: a host that does not know it has lost its memory, and the run with it.
   if (phase.state === 'running' || (phase.state === 'unreachable' && phase.startedMs !== null))
-    return over(
-      run,
-      { name: 'lost', code: null, signal: null, error: `${phase.host} knows nothing of it any more` },
-      nowMs,
-    );
+    return over(run, without('lost', `${phase.host} knows nothing of it any more`), nowMs);
   const host = run.delivery.delivery === 'at-most-once' ? phase.host : null;
   return enter(run, { state: 'queued', attempt: phase.attempt, notBeforeMs: nowMs, host });
+}
+
+/** Nothing of it has begun anywhere: it may go to any host. An attempt that follows another one stays where that was. */
+function refused(run: CloudRun, phase: OnHost, event: Event & { type: 'refused' }, nowMs: number): Step {
+  if (run.cancelledBy !== null) return over(run, cancelled(run.cancelledBy), nowMs);
+  if (event.forGood) return over(run, without('failed', event.error), nowMs);
+  const host = run.delivery.delivery === 'at-most-once' && phase.attempt > 1 ? phase.host : null;
+  return enter(run, { state: 'queued', attempt: phase.attempt, notBeforeMs: event.againMs, host });
 }
 
 /** Nobody knows what it missed. To ask again starts nothing that it has. */
@@ -212,7 +250,7 @@ function hostLost(
   nowMs: number,
   random: number,
 ): Step {
-  const lost: Outcome = { name: 'lost', code: null, signal: null, error: `its host ${phase.host} was lost` };
+  const lost = without('lost', `its host ${phase.host} was lost`);
   if (run.cancelledBy !== null) return over(run, lost, nowMs);
   switch (run.delivery.on_host_loss) {
     case 'wait':
@@ -234,11 +272,22 @@ function cancel(run: CloudRun, phase: Phase, by: string, nowMs: number): Step {
 }
 
 function cancelled(by: string): Outcome {
-  return { name: 'cancelled', code: null, signal: null, error: `cancelled by ${by}` };
+  return without('cancelled', `cancelled by ${by}`);
 }
 
-function over(run: CloudRun, outcome: Outcome, endedMs: number): Step {
-  return enter(run, { state: 'ended', attempt: run.phase.attempt, outcome, endedMs });
+/** An outcome without an exit. */
+function without(name: OutcomeName, error: string): Outcome {
+  return { name, code: null, signal: null, error, result: null };
+}
+
+function over(run: CloudRun, outcome: Outcome, endedMs: number, startedMs = startOf(run.phase)): Step {
+  const { attempt } = run.phase;
+  const host = run.phase.state === 'ended' ? null : run.phase.host;
+  return enter(run, { state: 'ended', attempt, outcome, host, startedMs, endedMs });
+}
+
+function startOf(phase: Phase): number | null {
+  return phase.state === 'running' || phase.state === 'unreachable' ? phase.startedMs : null;
 }
 
 function enter(run: CloudRun, phase: Phase): Step {

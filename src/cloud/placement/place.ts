@@ -54,7 +54,7 @@ export interface Placement {
  * The host whose load would be the smallest share of its capacity. Of those that are equal, the one after so many
  * others as `random` (0 ≤ r < 1) says, so that two that place at a time don't choose the same.
  */
-export function place(wish: Wish, hosts: readonly HostView[], random: number): Placement {
+export function place(wish: Wish, hosts: Iterable<HostView>, random: number): Placement {
   const refusals: Refusal[] = [];
   let best: HostView[] = [];
   let least = Number.POSITIVE_INFINITY;

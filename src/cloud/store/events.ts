@@ -16,8 +16,8 @@ export class Events {
     this.#access = access;
   }
 
-  async append(events: readonly unknown[], nowMs: number): Promise<void> {
-    await this.#access.atomically((access) => appendEvents(access, events, nowMs));
+  async append(events: readonly unknown[], nowMs: number): Promise<number | null> {
+    return await this.#access.atomically((access) => appendEvents(access, events, nowMs));
   }
 
   /** Those after an id, in order. */
@@ -50,12 +50,21 @@ export class Events {
   }
 }
 
-/** Within a transaction. Whoever appends holds the lock to its end, so that ids are seen in their order. */
-export async function appendEvents(access: Access, events: readonly unknown[], nowMs: number): Promise<void> {
-  if (events.length === 0) return;
+/**
+ * Within a transaction; returns the id, or null where there is nothing to append. Whoever appends holds the lock to its
+ * end, so that ids are seen in their order.
+ */
+export async function appendEvents(
+  access: Access,
+  events: readonly unknown[],
+  nowMs: number,
+): Promise<number | null> {
+  if (events.length === 0) return null;
   await access.engine.lockEvents(access.db);
-  await access.db
+  const { id } = await access.db
     .insertInto('events')
     .values({ atMs: nowMs, data: storable(toJson(events)) })
-    .execute();
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return id;
 }

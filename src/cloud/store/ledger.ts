@@ -53,7 +53,7 @@ export class Ledger {
   async record(
     decisions: readonly Decision[],
     more: { readonly fence: Fence | null; readonly events: readonly unknown[]; readonly nowMs: number },
-  ): Promise<Decision[]> {
+  ): Promise<{ readonly fresh: readonly Decision[]; readonly eventId: number | null }> {
     for (const { entry, run } of decisions) {
       const key = entry.became.verdict === 'run' ? entry.became.runKey : null;
       if (key !== (run?.key ?? null))
@@ -66,8 +66,8 @@ export class Ledger {
       const runs = fresh.flatMap(({ run }) => run ?? []);
       // The run's key says job and due time: where it is there already, it is this very run.
       const known = await insertRuns(access, runs);
-      await appendEvents(access, more.events, more.nowMs);
-      return fresh.filter(({ run }) => run === null || !known.has(run.key));
+      const eventId = await appendEvents(access, more.events, more.nowMs);
+      return { fresh: fresh.filter(({ run }) => run === null || !known.has(run.key)), eventId };
     });
   }
 

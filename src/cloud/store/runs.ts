@@ -152,14 +152,17 @@ export class Runs {
    * Writes new runs, changes and events, all of it or nothing. A run that has ended is never changed again, and a key
    * that is there already is not created again: those keys are returned. Throws LeaseLost where the fence does not hold.
    */
-  async commit(commit: RunCommit, fence: Fence | null): Promise<{ readonly known: ReadonlySet<RunKey> }> {
+  async commit(
+    commit: RunCommit,
+    fence: Fence | null,
+  ): Promise<{ readonly known: ReadonlySet<RunKey>; readonly eventId: number | null }> {
     return await this.#access.atomically(async (access) => {
       if (fence !== null) await checkFence(access, fence);
       const known = await insertRuns(access, commit.created);
       await updateRuns(access, commit.changes);
       await insertAttempts(access, commit.attempts);
-      await appendEvents(access, commit.events, commit.nowMs);
-      return { known };
+      const eventId = await appendEvents(access, commit.events, commit.nowMs);
+      return { known, eventId };
     });
   }
 

@@ -1,0 +1,125 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { FormerAttempt, NewRun, RunChange, RunCommit, RunKey } from '../store/index.ts';
+
+/** Writes all of it or nothing. @returns keys that were there before, and the id under which the events stand */
+export type Write = (
+  commit: RunCommit,
+) => Promise<{ readonly known: ReadonlySet<RunKey>; readonly eventId: number | null }>;
+
+export interface CommitsOptions {
+  readonly write: Write;
+  readonly nowMs: () => number;
+  /** What was written, in order: for whoever listens. */
+  readonly published: (events: readonly unknown[], eventId: number) => void;
+  /** The store can't be written for the moment: it is tried again, until it can. */
+  readonly failed: (error: unknown) => void;
+  /** Nothing may be written any more: somebody else leads. */
+  readonly isFinal: (error: unknown) => boolean;
+  readonly lost: (error: unknown) => void;
+}
+
+interface Batch {
+  readonly created: Map<RunKey, { readonly run: NewRun; readonly settle: (isNew: boolean) => void }>;
+  readonly changes: Map<RunKey, RunChange>;
+  readonly attempts: FormerAttempt[];
+  readonly events: unknown[];
+  readonly after: (() => void)[];
+}
+
+const FIRST_PAUSE_MS = 50;
+const MAX_PAUSE_MS = 5_000;
+
+/**
+ * What becomes of runs, on its way into the store: everything that comes while one commit is under way goes with the
+ * next, so that the number of commits does not grow with the load. Memory is ahead of the store; whatever is seen
+ * outside (a request to a host, an answer, an event) waits for the commit that it follows from.
+ */
+export class Commits {
+  readonly #options: CommitsOptions;
+  #batch = emptyBatch();
+  #flushing: Promise<void> | null = null;
+  #isOver = false;
+
+  constructor(options: CommitsOptions) {
+    this.#options = options;
+  }
+
+  /** `settle` is told, before anything else is done that waited, whether it is new or a run of this key was there. */
+  created(run: NewRun, event: unknown, settle: (isNew: boolean) => void): void {
+    this.#batch.created.set(run.key, { run, settle });
+    this.#batch.events.push(event);
+    this.#start();
+  }
+
+  /** How a run stands now; `after` is done when that is in the store. */
+  changed(change: RunChange, event: unknown, after: readonly (() => void)[]): void {
+    this.#batch.changes.set(change.key, change);
+    this.#batch.events.push(event);
+    this.#batch.after.push(...after);
+    this.#start();
+  }
+
+  attempted(attempt: FormerAttempt): void {
+    this.#batch.attempts.push(attempt);
+    this.#start();
+  }
+
+  /** Resolves when everything that was given until now is in the store. */
+  async flush(): Promise<void> {
+    while (this.#flushing !== null) await this.#flushing;
+  }
+
+  #start(): void {
+    this.#flushing ??= this.#run().finally(() => {
+      this.#flushing = null;
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (!isEmpty(this.#batch) && !this.#isOver) {
+      // What comes in the same turn comes along.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const batch = this.#batch;
+      this.#batch = emptyBatch();
+      const result = await this.#write(batch);
+      if (result === null) return;
+      for (const { run, settle } of batch.created.values()) settle(!result.known.has(run.key));
+      if (result.eventId !== null) this.#options.published(batch.events, result.eventId);
+      for (const act of batch.after) act();
+    }
+  }
+
+  /** Null: never. */
+  async #write(batch: Batch): Promise<Awaited<ReturnType<Write>> | null> {
+    const commit: RunCommit = {
+      created: [...batch.created.values()].map(({ run }) => run),
+      changes: [...batch.changes.values()],
+      attempts: batch.attempts,
+      events: batch.events,
+      nowMs: this.#options.nowMs(),
+    };
+    for (let pauseMs = FIRST_PAUSE_MS, tried = 1; ; tried++, pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+      try {
+        const { known, eventId } = await this.#options.write(commit);
+        // A commit whose fate was not told may have been made: what is there now is ours.
+        return { known: tried === 1 ? known : new Set(), eventId };
+      } catch (error) {
+        if (this.#options.isFinal(error)) {
+          this.#isOver = true;
+          this.#options.lost(error);
+          return null;
+        }
+        this.#options.failed(error);
+        await wait(pauseMs);
+      }
+    }
+  }
+}
+
+function emptyBatch(): Batch {
+  return { created: new Map(), changes: new Map(), attempts: [], events: [], after: [] };
+}
+
+function isEmpty({ created, changes, attempts, events, after }: Batch): boolean {
+  return created.size + changes.size + attempts.length + events.length + after.length === 0;
+}
