@@ -7,6 +7,7 @@ import { completion } from './completion.ts';
 import { doctor } from './doctor.ts';
 import { drain } from './drain.ts';
 import { free } from './free.ts';
+import { importJobs } from './import.ts';
 import { kill } from './kill.ts';
 import { logs } from './logs.ts';
 import { pools } from './pools.ts';
@@ -31,6 +32,7 @@ export const commands: readonly (() => Command)[] = [
   restart,
   drain,
   doctor,
+  importJobs,
   completion,
   complete,
 ];

@@ -104,6 +104,10 @@ test('one that can not be imported says why', () => {
     ['it has several containers: a run is one program'],
   );
   assert.match(why(small('a').replace('schedule: "@daily", ', ''))[0] ?? '', /^spec: .*schedule/);
+  assert.match(
+    why(small('a').replace('spec: {', 'spec: { timeZone: Mars,'))[0] ?? '',
+    /^timezone: there is no/,
+  );
   assert.match(why('kind: [')[0] ?? '', /^this is no YAML: /);
 });
 

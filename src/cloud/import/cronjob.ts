@@ -4,7 +4,8 @@ import { Compile } from 'typebox/compile';
 import { type Document, LineCounter, parseAllDocuments } from 'yaml';
 import type { RawJob } from '../jobs/index.ts';
 import { CronPattern, ScheduleError } from '../scheduler/index.ts';
-import type { Imported, ImportedLine } from './imported.ts';
+import { type Imported, type ImportedLine, problemOfJob } from './imported.ts';
+import { JobNames } from './job-names.ts';
 
 const Text = Type.String();
 const Texts = Type.Array(Text);
@@ -60,7 +61,7 @@ export interface CronJobOptions {
 }
 
 /** Each CronJob of the documents (and of a List) is a line of the report. Never throws. */
-export function importCronJobs(text: string, options: CronJobOptions): Imported {
+export function importCronJobs(text: string, options: CronJobOptions, names = new JobNames()): Imported {
   const counter = new LineCounter();
   const jobs: Record<string, RawJob> = {};
   const lines: ImportedLine[] = [];
@@ -72,7 +73,8 @@ export function importCronJobs(text: string, options: CronJobOptions): Imported 
       const remarks = [`this is no YAML: ${read.problem}`];
       lines.push({ line, text: '', became: 'impossible', job: null, remarks });
     } else {
-      for (const object of objectsOf(read.value)) lines.push({ line, ...becomes(object, options, jobs) });
+      for (const object of objectsOf(read.value))
+        lines.push({ line, ...becomes(object, options, names, jobs) });
     }
   }
   return { jobs, lines, pools: new Map(Object.keys(jobs).length === 0 ? [] : [[options.pool, null]]) };
@@ -98,7 +100,12 @@ function objectsOf(value: unknown): unknown[] {
 
 type Became = Omit<ImportedLine, 'line'>;
 
-function becomes(value: unknown, options: CronJobOptions, jobs: Record<string, RawJob>): Became {
+function becomes(
+  value: unknown,
+  options: CronJobOptions,
+  names: JobNames,
+  jobs: Record<string, RawJob>,
+): Became {
   const { kind, metadata } = value as { kind?: unknown; metadata?: { name?: unknown } };
   const text = [kind, metadata?.name].filter((part) => typeof part === 'string').join(' ');
   if (kind !== 'CronJob') return { text, became: 'ignored', job: null, remarks: ['it is no CronJob'] };
@@ -109,10 +116,13 @@ function becomes(value: unknown, options: CronJobOptions, jobs: Record<string, R
       `${error?.instancePath.slice(1).replaceAll('/', '.') ?? ''}: ${error?.message ?? 'not understood'}`,
     );
   }
-  const problem = problemOf(value);
+  const made = jobOf(value, options);
+  const problem = problemOf(value) ?? problemOfJob(made);
   if (problem !== null) return impossible(problem);
-  const name = freeName(value, jobs);
-  jobs[name] = jobOf(value, options);
+  const { name: own, namespace = 'default' } = value.metadata;
+  // Names are unique in a namespace only.
+  const name = names.take(own, `${namespace}-${own}`);
+  jobs[name] = made;
   return { text, became: 'job', job: name, remarks: remarksOn(value) };
 }
 
@@ -129,22 +139,6 @@ function problemOf({ spec }: CronJob): string | null {
     if (!(error instanceof ScheduleError)) throw error;
     return error.message;
   }
-}
-
-/** Names are unique in a namespace only. */
-function freeName(
-  { metadata: { name, namespace } }: CronJob,
-  jobs: Readonly<Record<string, RawJob>>,
-): string {
-  const clean = (text: string): string =>
-    text
-      .replaceAll(/[^A-Za-z0-9._-]/g, '-')
-      .replace(/^[^A-Za-z0-9]+/, '')
-      .slice(0, 80) || 'job';
-  const names = [clean(name), clean(`${namespace ?? 'default'}-${name}`)];
-  const free = names.find((each) => !Object.hasOwn(jobs, each));
-  if (free !== undefined) return free;
-  for (let n = 2; ; n++) if (!Object.hasOwn(jobs, `${names[1]}-${n}`)) return `${names[1]}-${n}`;
 }
 
 function jobOf({ spec }: CronJob, options: CronJobOptions): RawJob {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseJobs } from '../jobs/index.ts';
-import { importCrontab, renderJobs } from './index.ts';
+import { importCrontab, JobNames, renderJobs } from './index.ts';
 
 const OPTIONS = { withUsers: false, pool: 'os', timezone: 'Europe/Berlin' };
 
@@ -87,12 +87,28 @@ test('what can not be imported says why', () => {
   ]);
 });
 
+test('an unknown time zone is said at each line that it holds for', () => {
+  assert.deepEqual(becameOf('CRON_TZ=Mars\n@daily a\n')[1], [
+    'impossible',
+    null,
+    "timezone: there is no time zone 'Mars': it has to be a name of the tz database, such as Europe/Berlin or UTC",
+  ]);
+});
+
 test('two of one name get numbers', () => {
   assert.deepEqual(Object.keys(importCrontab('@daily a\n@hourly a\n@weekly /x/a\n', OPTIONS).jobs), [
     'a',
     'a-2',
     'a-3',
   ]);
+});
+
+test('files that are imported together give no name twice', () => {
+  const names = new JobNames();
+  const named = ['@daily a\n', '@daily a\n@daily b\n'].map((text) =>
+    Object.keys(importCrontab(text, OPTIONS, names).jobs),
+  );
+  assert.deepEqual(named, [['a'], ['a-2', 'b']]);
 });
 
 test('300 lines of a crontab are a job file that is correct', () => {

@@ -1,7 +1,8 @@
 // crontab(5) as Debian's cron and cronie read it: https://manpages.debian.org/bookworm/cron/crontab.5
 import type { RawJob } from '../jobs/index.ts';
 import { CronPattern, ScheduleError } from '../scheduler/index.ts';
-import type { Imported, ImportedLine } from './imported.ts';
+import { type Imported, type ImportedLine, problemOfJob } from './imported.ts';
+import { cleanName, JobNames } from './job-names.ts';
 
 export interface CrontabOptions {
   /** As in /etc/crontab and /etc/cron.d: the sixth field is the user. */
@@ -18,11 +19,10 @@ const NICKNAME = /^@[a-z]+$/i;
 /** What cron itself gives to its jobs; the pool's user and its environment do here. */
 const OF_CRON = new Set(['HOME', 'LOGNAME', 'USER']);
 const FIELDS = 5;
-const MAX_NAME = 80;
 
 /** Each line is a job, a setting for those after it, or said to be neither. Never throws. */
-export function importCrontab(text: string, options: CrontabOptions): Imported {
-  const reader = new CrontabReader(options);
+export function importCrontab(text: string, options: CrontabOptions, names = new JobNames()): Imported {
+  const reader = new CrontabReader(options, names);
   text.split(/\r?\n/).forEach((line, i) => {
     // The end of the last line is no line.
     if (line !== '' || i === 0) reader.read(line, i + 1);
@@ -32,6 +32,7 @@ export function importCrontab(text: string, options: CrontabOptions): Imported {
 
 class CrontabReader {
   readonly #options: CrontabOptions;
+  readonly #names: JobNames;
   readonly #jobs: Record<string, RawJob> = {};
   readonly #lines: ImportedLine[] = [];
   readonly #pools = new Map<string, string | null>();
@@ -40,8 +41,9 @@ class CrontabReader {
   #timezone: string;
   #mailTo: string | null = null;
 
-  constructor(options: CrontabOptions) {
+  constructor(options: CrontabOptions, names: JobNames) {
     this.#options = options;
+    this.#names = names;
     this.#timezone = options.timezone;
   }
 
@@ -67,9 +69,8 @@ class CrontabReader {
     if ('impossible' in schedule) return impossible(schedule.impossible);
     const { command, stdin } = splitCommand(entry.command);
     if (command === '') return impossible('it has no command');
-    const job = this.#nameOf(command);
-    this.#jobs[job] = {
-      pool: this.#poolOf(entry.user),
+    const made: RawJob = {
+      pool: poolOf(entry.user) ?? this.#options.pool,
       argv: [this.#shell, '-c', command],
       ...(stdin === null ? {} : { stdin }),
       ...(Object.keys(this.#env).length === 0 ? {} : { env: { ...this.#env } }),
@@ -79,6 +80,11 @@ class CrontabReader {
       overlap: 'allow',
       misfire: 'skip',
     };
+    const problem = problemOfJob(made);
+    if (problem !== null) return impossible(problem);
+    const job = this.#names.take(wordFor(command));
+    this.#jobs[job] = made;
+    this.#pools.set(made.pool ?? '', entry.user);
     return { became: 'job', job, remarks: [...schedule.remarks, ...this.#remarks()] };
   }
 
@@ -104,31 +110,21 @@ class CrontabReader {
       remarks.push(`its pool has to allow the variables ${Object.keys(this.#env).join(', ')}`);
     return remarks;
   }
+}
 
-  #poolOf(user: string | null): string {
-    const pool = user === null ? this.#options.pool : `cron-${user}`.replaceAll(/[^A-Za-z0-9._-]/g, '-');
-    this.#pools.set(pool, user);
-    return pool;
-  }
+function poolOf(user: string | null): string | null {
+  return user === null ? null : cleanName(`cron-${user}`);
+}
 
-  /** The program's name, or its script's; a number behind it where there is one of that name. */
-  #nameOf(command: string): string {
-    const words = command
-      .replaceAll(/\bcd\s+\S+/g, '')
-      .split(/[\s;&|<>()]+/)
-      .filter((word) => /[A-Za-z0-9]/.test(word) && !/^(?:-|[A-Za-z_]\w*=)/.test(word));
-    const program = words.find((word) => !SHELL_WORDS.has(word)) ?? 'job';
-    const script = words.find((word) => /\.(?:php|py|sh|pl|js|ts|rb)$/.test(word));
-    const base = (script ?? program).replace(/\/+$/, '').split('/').at(-1) ?? 'job';
-    const name =
-      base
-        .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
-        .replace(/^[^A-Za-z0-9]+/, '')
-        .slice(0, MAX_NAME) || 'job';
-    let free = name;
-    for (let n = 2; Object.hasOwn(this.#jobs, free); n++) free = `${name}-${n}`;
-    return free;
-  }
+/** What a job of this command is called: its program, or its script. */
+function wordFor(command: string): string {
+  const words = command
+    .replaceAll(/\bcd\s+\S+/g, '')
+    .split(/[\s;&|<>()]+/)
+    .filter((word) => /[A-Za-z0-9]/.test(word) && !/^(?:-|[A-Za-z_]\w*=)/.test(word));
+  const program = words.find((word) => !SHELL_WORDS.has(word)) ?? 'job';
+  const script = words.find((word) => /\.(?:php|py|sh|pl|js|ts|rb)$/.test(word));
+  return (script ?? program).replace(/\/+$/, '').split('/').at(-1) ?? 'job';
 }
 
 const SHELL_WORDS = new Set([
