@@ -87,6 +87,7 @@ export function limitsOf({ jobId, spec }: Active['created']): Limit[] {
   if (spec.limit !== null) limits.push({ name: `job ${jobId}`, max: spec.limit });
   if (spec.limit_per_key !== null)
     limits.push({ name: `key ${jobId} ${spec.concurrency_key}`, max: spec.limit_per_key });
+  if (spec.group !== null) limits.push(spec.group);
   return limits;
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { FormerAttempt, NewRun, RunChange, RunCommit, RunKey } from '../store/index.ts';
+import type { Arrival, FormerAttempt, NewRun, RunChange, RunCommit, RunKey } from '../store/index.ts';
 
 /** Writes all of it or nothing. @returns keys that were there before, and the id under which the events stand */
 export type Write = (
@@ -22,6 +22,7 @@ interface Batch {
   readonly created: Map<RunKey, { readonly run: NewRun; readonly settle: (isNew: boolean) => void }>;
   readonly changes: Map<RunKey, RunChange>;
   readonly attempts: FormerAttempt[];
+  readonly arrivals: Arrival[];
   readonly events: unknown[];
   readonly after: (() => void)[];
 }
@@ -64,6 +65,11 @@ export class Commits {
     this.#start();
   }
 
+  arrived(arrivals: readonly Arrival[]): void {
+    this.#batch.arrivals.push(...arrivals);
+    this.#start();
+  }
+
   /** Resolves when everything that was given until now is in the store. */
   async flush(): Promise<void> {
     while (this.#flushing !== null) await this.#flushing;
@@ -95,6 +101,7 @@ export class Commits {
       created: [...batch.created.values()].map(({ run }) => run),
       changes: [...batch.changes.values()],
       attempts: batch.attempts,
+      arrivals: batch.arrivals,
       events: batch.events,
       nowMs: this.#options.nowMs(),
     };
@@ -117,9 +124,10 @@ export class Commits {
 }
 
 function emptyBatch(): Batch {
-  return { created: new Map(), changes: new Map(), attempts: [], events: [], after: [] };
+  return { created: new Map(), changes: new Map(), attempts: [], arrivals: [], events: [], after: [] };
 }
 
-function isEmpty({ created, changes, attempts, events, after }: Batch): boolean {
-  return created.size + changes.size + attempts.length + events.length + after.length === 0;
+function isEmpty({ created, changes, attempts, arrivals, events, after }: Batch): boolean {
+  const lists = [attempts, arrivals, events, after];
+  return created.size + changes.size === 0 && lists.every(({ length }) => length === 0);
 }

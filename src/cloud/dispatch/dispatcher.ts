@@ -2,7 +2,7 @@ import type { RunView } from '../../wire/index.ts';
 import { Agenda } from '../agenda.ts';
 import type { Clock } from '../clock.ts';
 import { place } from '../placement/index.ts';
-import { type NewRun, type RunKey, type RunRecord, wireKeyOf } from '../store/index.ts';
+import { type Arrival, type NewRun, type RunKey, type RunRecord, wireKeyOf } from '../store/index.ts';
 import { type Active, activeOf, changeOf, limitsOf, restored, waitingOf } from './active.ts';
 import type { Commits } from './commits.ts';
 import { type HostSlot, HostSlots } from './host-slots.ts';
@@ -43,7 +43,10 @@ export interface DispatcherOptions {
   /** Whether the store has, or had, an attempt that a host knows by this key. */
   readonly isKnown: (wireKey: RunKey) => Promise<boolean>;
   /** A run has ended; what follows from it goes into the same commit. */
-  readonly ended: (run: RunRequest, phase: Phase & { readonly state: 'ended' }) => readonly RunRequest[];
+  readonly ended: (
+    run: RunRequest,
+    phase: Phase & { readonly state: 'ended' },
+  ) => { readonly runs: readonly RunRequest[]; readonly arrivals: readonly Arrival[] };
   readonly warn: (message: string, fields: object) => void;
 }
 
@@ -303,7 +306,9 @@ export class Dispatcher implements Disposable {
     this.#move(active, before.phase);
     const created: RunRequest[] = [];
     if (run.phase.state === 'ended') {
-      created.push(...this.#options.ended(active.created, run.phase));
+      const { runs, arrivals } = this.#options.ended(active.created, run.phase);
+      created.push(...runs);
+      if (arrivals.length > 0) this.#options.commits.arrived(arrivals);
       this.#forget(active);
     }
     this.#options.commits.changed(changeOf(active), eventOfRun(active), after);
@@ -500,8 +505,13 @@ export class Dispatcher implements Disposable {
   }
 }
 
+/** What streams of events tell of a run that has been made. */
+export function eventOfNew(request: RunRequest): object {
+  return eventOfRun(activeOf(request));
+}
+
 /** What streams of events tell of a run. */
-export function eventOfRun({ created, run }: Active): object {
+function eventOfRun({ created, run }: Active): object {
   const { phase } = run;
   const outcome = phase.state === 'ended' ? phase.outcome : null;
   return {

@@ -5,6 +5,7 @@ export { Commits, type CommitsOptions, type Write } from './commits.ts';
 export {
   Dispatcher,
   type DispatcherOptions,
+  eventOfNew,
   type HostLink,
   HostRefusal,
   QueueFull,
@@ -25,4 +26,4 @@ export {
   type Step,
   step,
 } from './run.ts';
-export { type RunSpec, specOf } from './spec.ts';
+export { type ParentResult, type RunSpec, specOf } from './spec.ts';

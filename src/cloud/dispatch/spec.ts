@@ -18,10 +18,31 @@ export interface RunSpec extends Delivery {
   readonly limit_per_key: number | null;
   /** What tells it from other runs of its job, where those of one key are limited. */
   readonly concurrency_key: string | null;
+  /** Of a backfill: so many of its runs at a time. */
+  readonly group: { readonly name: string; readonly max: number } | null;
+  /** The runs that it follows from. */
+  readonly parents: readonly ParentResult[];
+}
+
+/** How a run ended that another one follows from. */
+export interface ParentResult {
+  readonly job: string;
+  readonly key: string;
+  readonly outcome: string;
+  readonly code: number | null;
+  /** What it returned, where that is small; else null. */
+  readonly result: unknown;
 }
 
 /** The run of a job, with parameters of its own or those of the definition. */
-export function specOf(definition: JobDefinition, params?: readonly unknown[]): RunSpec {
+export function specOf(
+  definition: JobDefinition,
+  {
+    params,
+    group = null,
+    parents = [],
+  }: { readonly params?: readonly unknown[] | undefined } & Partial<Pick<RunSpec, 'group' | 'parents'>> = {},
+): RunSpec {
   const { run, concurrency, overlap } = definition;
   const own = 'class' in run && params !== undefined ? { class: run.class, params } : run;
   const all = 'class' in own ? own.params : [];
@@ -43,6 +64,8 @@ export function specOf(definition: JobDefinition, params?: readonly unknown[]): 
     limit_per_host: concurrency.per_host,
     limit_per_key: concurrency.per_key,
     concurrency_key: concurrency.key === null ? null : textAt(all, concurrency.key),
+    group,
+    parents,
   };
 }
 

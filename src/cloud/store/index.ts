@@ -6,13 +6,13 @@ export type { AuditEntry } from './audit.ts';
 export { StoreError, type StoreErrorCode } from './error.ts';
 export type { EventBatch } from './events.ts';
 export type { HostFacts, HostRecord } from './hosts.ts';
-export type { AppliedJob, JobVersion } from './jobs.ts';
+export type { AppliedJob, JobPause, JobVersion } from './jobs.ts';
 export type { Fence } from './leases.ts';
 export type { Decision, LedgerEntry } from './ledger.ts';
 export type { MigrationState } from './migrations/index.ts';
 export type { Page } from './page.ts';
 export { runKeyOf, uuidV5, wireKeyOf } from './run-key.ts';
-export type { FormerAttempt, NewRun, RunChange, RunCommit, RunFilter, RunRecord } from './runs.ts';
+export type { Arrival, FormerAttempt, NewRun, RunChange, RunCommit, RunFilter, RunRecord } from './runs.ts';
 export { openStore, type Store, type StoreOptions } from './store.ts';
 export type { TokenRecord } from './tokens.ts';
 export type {

@@ -40,6 +40,9 @@ export interface ApplyOptions {
   readonly dryRun: boolean;
 }
 
+/** Rows at a time. */
+const SLICE = 500;
+
 const COLUMNS = [
   'id',
   'version',
@@ -115,6 +118,40 @@ export class Jobs {
       .where('id', '=', id)
       .executeTakeFirst();
     return row === undefined ? null : parse(row);
+  }
+
+  async many(ids: readonly JobId[]): Promise<AppliedJob[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.#access.db.selectFrom('jobs').select(COLUMNS).where('id', 'in', ids).execute();
+    return rows.map(parse);
+  }
+
+  /** All that are not deleted, a part at a time, for whoever wants no list of all of them. */
+  async *each(): AsyncGenerator<AppliedJob, void, void> {
+    for (let after = ''; ; ) {
+      const rows = await this.#access.db
+        .selectFrom('jobs')
+        .select(COLUMNS)
+        .where('deletedMs', 'is', null)
+        .where('id', '>', after as JobId)
+        .orderBy('id')
+        .limit(SLICE)
+        .execute();
+      yield* rows.map(parse);
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last.id;
+    }
+  }
+
+  /** Those that were deleted from then on. */
+  async deletedSince(sinceMs: number): Promise<AppliedJob[]> {
+    const rows = await this.#access.db
+      .selectFrom('jobs')
+      .select(COLUMNS)
+      .where('deletedMs', '>=', sinceMs)
+      .execute();
+    return rows.map(parse);
   }
 
   /** Null: it goes on. */

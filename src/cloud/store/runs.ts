@@ -70,11 +70,19 @@ export interface FormerAttempt {
   readonly error: string | null;
 }
 
+/** Of a job that follows from several others: one of them has succeeded; null: it has been started for that. */
+export interface Arrival {
+  readonly jobId: JobId;
+  readonly parent: string;
+  readonly result: unknown;
+}
+
 /** What goes into the store together. */
 export interface RunCommit {
   readonly created: readonly NewRun[];
   readonly changes: readonly RunChange[];
   readonly attempts: readonly FormerAttempt[];
+  readonly arrivals: readonly Arrival[];
   readonly events: readonly unknown[];
   readonly nowMs: number;
 }
@@ -161,6 +169,7 @@ export class Runs {
       const known = await insertRuns(access, commit.created);
       await updateRuns(access, commit.changes);
       await insertAttempts(access, commit.attempts);
+      await writeArrivals(access, commit.arrivals);
       const eventId = await appendEvents(access, commit.events, commit.nowMs);
       return { known, eventId };
     });
@@ -214,6 +223,11 @@ export class Runs {
       query = query.where(sql<boolean>`(runs.queued_ms, runs.key) < (${queuedMs}, ${key})`);
     }
     return query.orderBy('runs.queuedMs', 'desc').orderBy('runs.key', 'desc');
+  }
+
+  async arrivals(): Promise<Arrival[]> {
+    const rows = await this.#access.db.selectFrom('arrivals').selectAll().execute();
+    return rows.map((row) => ({ ...row, result: fromJson<unknown>(row.result) }));
   }
 
   /** Attempts before the last one, in order. */
@@ -363,6 +377,22 @@ async function insertAttempts(access: Access, attempts: readonly FormerAttempt[]
   await sql`
     INSERT INTO attempts (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${rowsOf(access, ATTEMPT, rows)} WHERE true
     ON CONFLICT (run_key, attempt) DO NOTHING`.execute(access.db);
+}
+
+/** In their order. */
+async function writeArrivals({ db }: Access, arrivals: readonly Arrival[]): Promise<void> {
+  for (const { jobId, parent, result } of arrivals) {
+    if (result === null) {
+      await db.deleteFrom('arrivals').where('jobId', '=', jobId).where('parent', '=', parent).execute();
+      continue;
+    }
+    const text = storable(toJson(result));
+    await db
+      .insertInto('arrivals')
+      .values({ jobId, parent: storable(parent), result: text })
+      .onConflict((conflict) => conflict.columns(['jobId', 'parent']).doUpdateSet({ result: text }))
+      .execute();
+  }
 }
 
 type RunRow = Row<'runs'> & { readonly jobName: string | null };

@@ -27,6 +27,7 @@ export interface Database {
   fires: FireTable;
   runs: RunTable;
   attempts: AttemptTable;
+  arrivals: { jobId: JobId; parent: string; result: string };
   hosts: HostTable;
   joinTokens: JoinTokenTable;
   tokens: TokenTable;

@@ -95,7 +95,7 @@ function changed(key: string, more: Partial<RunChange>): RunChange {
 }
 
 function commitOf(more: Partial<RunCommit>): RunCommit {
-  return { created: [], changes: [], attempts: [], events: [], nowMs: 5000, ...more };
+  return { created: [], changes: [], attempts: [], arrivals: [], events: [], nowMs: 5000, ...more };
 }
 
 /**

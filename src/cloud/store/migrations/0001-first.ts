@@ -110,6 +110,14 @@ export const first: MigrationStep = ({ generatedId }) => [
   `CREATE INDEX runs_ended ON runs (ended_ms, key, outcome) WHERE state = 'ended'`,
 
   // Attempts that ended and were followed by another one: the last one is the run's own row.
+  // Of a job that follows from several others: those that have succeeded since it was started last.
+  `CREATE TABLE arrivals (
+    job_id text NOT NULL REFERENCES jobs (id),
+    parent text NOT NULL,
+    result text NOT NULL,
+    PRIMARY KEY (job_id, parent)
+  )`,
+
   `CREATE TABLE attempts (
     run_key text NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
     attempt integer NOT NULL,
