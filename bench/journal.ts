@@ -26,7 +26,15 @@ function aRun(name: string): Run {
     params: [12345, { customer: 'ACME', month: '2026-01' }],
     timeout_ms: 60_000,
   };
-  const identity = { key, file: fileOfKey(key), pool: 'web', job: null, spec, queuedMs: Date.now() };
+  const identity = {
+    key,
+    file: fileOfKey(key),
+    pool: 'web',
+    job: null,
+    origin: 'local' as const,
+    spec,
+    queuedMs: Date.now(),
+  };
   return { identity, phase: { state: 'queued' } };
 }
 

@@ -39,7 +39,15 @@ function endedRun(number: number): Run {
     kill_after_ms: 5000,
   };
   return {
-    identity: { key, file: fileOfKey(key), pool: 'os', job: 'report', spec, queuedMs: now - 1000 },
+    identity: {
+      key,
+      file: fileOfKey(key),
+      pool: 'os',
+      job: 'report',
+      origin: 'local',
+      spec,
+      queuedMs: now - 1000,
+    },
     phase: {
       state: 'ended',
       generation: 1,

@@ -5,6 +5,7 @@ import type { Estate, Heir } from '../takeover/index.ts';
 import type { Description, Listeners } from './connections/index.ts';
 import { readState, type State, writeState } from './estate.ts';
 import type { Journal } from './journal/index.ts';
+import type { HostLink } from './link/index.ts';
 import { flushed } from './log.ts';
 import type { LogTimes, Told } from './logs/index.ts';
 import type { Pools } from './pools/index.ts';
@@ -21,6 +22,8 @@ const FLUSH_MS = 100;
 
 export interface TakeoverParts {
   readonly listeners: Listeners;
+  /** It is not handed over: the successor dials its own. What it has begun to write down is waited for. */
+  readonly link: HostLink | null;
   readonly pools: Pools;
   readonly runs: Runs;
   readonly journal: Journal;
@@ -68,6 +71,7 @@ export class DaemonTakeover implements Estate, Heir {
   async quiesce(signal: AbortSignal): Promise<void> {
     if (this.#parts.isStopping()) throw new Error('the daemon stops');
     this.#parts.listeners.suspend();
+    this.#parts.link?.suspend();
     for (const pool of this.#parts.pools.all) pool.holdNews(true);
     const until = performance.now() + QUIESCE_MS;
     await flushed(this.#parts.log, FLUSH_MS);
@@ -77,14 +81,20 @@ export class DaemonTakeover implements Estate, Heir {
         throw new Error(`requests or the journal took longer than ${QUIESCE_MS} ms: try again later`);
       // A whole turn: what has been answered just now has put its answer down after it.
       await nextTurn();
-    } while (!this.#parts.listeners.isReadyToGo || this.#parts.journal.pending > 0);
+    } while (!this.#isAtRest);
     // A `stop` that was answered just now.
     if (this.#parts.isStopping()) throw new Error('the daemon stops');
+  }
+
+  get #isAtRest(): boolean {
+    const { listeners, link, journal } = this.#parts;
+    return listeners.isReadyToGo && link?.isQuiet !== false && journal.pending === 0;
   }
 
   resume(): void {
     for (const pool of this.#parts.pools.all) pool.holdNews(false);
     this.#parts.listeners.resume();
+    this.#parts.link?.resume();
   }
 
   state(): Uint8Array {

@@ -15,10 +15,11 @@ import type { Config } from './config/index.ts';
 import { Listeners } from './connections/index.ts';
 import type { State } from './estate.ts';
 import { Journal } from './journal/index.ts';
+import { HostLink } from './link/index.ts';
 import { exitAfterFlush } from './log.ts';
 import { DiskFloor, freeBytes, GrowthWatch, LogTimes, Mask, type Watched } from './logs/index.ts';
 import { type Pool, Pools } from './pools/index.ts';
-import { answer, type Daemon } from './requests/index.ts';
+import { answer, type CloudScope, type Daemon, LOCAL } from './requests/index.ts';
 import { RetentionSweep } from './retention.ts';
 import { logFileName, logOf, type Run, Runs, readProgress, runFileOf } from './runs/index.ts';
 import { DaemonTakeover } from './takeover.ts';
@@ -42,6 +43,8 @@ export class Worker {
   readonly #runs: Runs;
   readonly #pools: Pools;
   readonly #listeners: Listeners;
+  /** null: this host belongs to no cloud. */
+  readonly #link: HostLink | null;
   readonly #growth: GrowthWatch<Watched & { readonly run: Run }>;
   readonly #retention: RetentionSweep;
   readonly #handOver: DaemonTakeover;
@@ -113,10 +116,12 @@ export class Worker {
       auth: config.auth,
       limits: config.limits,
       log,
-      answer: (request, connection, task) => answer(request, connection, task, daemon),
+      answer: (request, connection, task) => answer(request, connection, task, daemon, LOCAL),
     });
+    this.#link = linkOf(daemon);
     this.#handOver = new DaemonTakeover({
       listeners: this.#listeners,
+      link: this.#link,
       pools: this.#pools,
       runs: this.#runs,
       journal,
@@ -139,6 +144,7 @@ export class Worker {
     for (const pool of this.#pools.configured) pool.serve();
     this.#growth.start();
     await this.#accept();
+    this.#link?.start();
     this.#keeper.bequeath(this.#handOver);
     this.#keeper.ready();
     for (const listen of this.#config.listen) process.stdout.write(`listening on ${listen.name}\n`);
@@ -146,7 +152,7 @@ export class Worker {
 
   /** Begins where a predecessor serves, and takes over what it has. */
   async #succeed(): Promise<void> {
-    await warmUp(this.#listeners);
+    await Promise.all([warmUp(this.#listeners), this.#link?.prepare()]);
     const succession = await this.#keeper.succeed(this.#handOver);
     this.#isHeir = false;
     const { inherited } = this.#handOver;
@@ -176,6 +182,7 @@ export class Worker {
     await nextTurn();
     const serveMs = performance.now() - begunMs;
     await this.#accept();
+    this.#link?.start();
     this.#keeper.bequeath(this.#handOver);
     this.#keeper.ready();
     this.#listenToKeeper();
@@ -281,7 +288,7 @@ export class Worker {
       await this.#pools.ended(ZYGOTES_END_MS);
     }
     this.#runs.close();
-    await this.#listeners.close();
+    await Promise.all([this.#listeners.close(), this.#link?.close()]);
     await this.#growth.stop();
     await this.#retention.close();
     await this.#journal.close();
@@ -320,6 +327,26 @@ export class Worker {
 /** What the keeper has to hold for this configuration. */
 export function listenersOf(config: Config): ListenerOptions[] {
   return config.listen.map((listen) => ({ ...listen, backlog: BACKLOG }));
+}
+
+/** The cloud's requests are answered as those of clients are, within the bounds of what this host lends it. */
+function linkOf(daemon: Daemon): HostLink | null {
+  const { config, log } = daemon;
+  const { join, state, limits } = config;
+  if (join === null) return null;
+  const scope: CloudScope = {
+    origin: 'cloud',
+    pools: new Set(join.pools),
+    keepIncarnation: (incarnation) => link.keepIncarnation(incarnation),
+  };
+  const link = new HostLink({
+    join,
+    state,
+    limits,
+    log,
+    answer: (request, connection, task) => answer(request, connection, task, daemon, scope),
+  });
+  return link;
 }
 
 function viewOfTakeover(timing: HandOverTiming, serveMs: number, activateMs: number): TakeoverView {

@@ -63,6 +63,23 @@ export interface GenerationView {
   readonly rss_bytes: number | null;
 }
 
+/** What a host says of itself over its link (docs/wire.md, 'The host link'). */
+export interface HostView {
+  readonly name: string;
+  readonly version: string;
+  readonly boot_id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** How many runs it wants at once. */
+  readonly capacity: number;
+  readonly started_ms: number;
+  /** Those that the cloud may use. */
+  readonly pools: readonly {
+    readonly name: string;
+    readonly runtime: string;
+    readonly max_running: number;
+  }[];
+}
+
 /** How a takeover went, in milliseconds. `stall` is what a client had to wait that asked at the worst moment. */
 export interface TakeoverView {
   readonly connections: number;

@@ -5,6 +5,7 @@ export {
   encodeAnswer,
   errorFields,
   type GenerationView,
+  type HostView,
   ORIGINAL,
   type OutcomeName,
   originalUnknown,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DocumentError } from '../../document/index.ts';
-import { asAda, asRoot, load, problemsOf } from './fixtures/machine.ts';
+import { asAda, asRoot, dir, load, problemsOf } from './fixtures/machine.ts';
 
 const pools = 'pools: { os: { runtime: command } }';
 const tokens = `auth: { tokens: [{ name: ci, role: admin, sha256: ${'a'.repeat(64)} }] }`;
@@ -212,4 +212,40 @@ test('whatever the text, it is a configuration or a DocumentError with a line', 
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('a cloud needs a URL that keeps secrets, and pools that are there', () => {
+  const cases = {
+    'token_file: t': '2: join.url: expected either url or urls (url: https://rocksy.example.org)',
+    'token_file: t, url: "http://[::1]", urls: [https://a]':
+      '2: join.url: expected either url or urls (url: https://rocksy.example.org)',
+    'token_file: t, url: http://10.0.0.1:1':
+      '2: join.url: http://10.0.0.1:1 is on another machine, and there is no TLS: secrets travel in clear (say https://, or `insecure: true` if the network is safe)',
+    'token_file: t, urls: [https://a, wss://a]':
+      '2: join.urls[1]: expected https://HOST[:PORT], and nothing but a path behind it (https://rocksy.example.org)',
+    'token_file: t, url: "https://me:you@a"':
+      '2: join.url: expected https://HOST[:PORT], and nothing but a path behind it (https://rocksy.example.org)',
+    'token_file: t, url: https://a, pools: [os, so]':
+      '2: join.pools[1]: there is no pool so (did you mean os?)',
+    'token_file: t, url: https://a, name: "a b"':
+      '2: join.name: "a b" is no name for a host (name: web-1, of 1 to 64 letters, digits, . _ -)',
+    'token_file: t, url: https://a, ca_file: none.pem': '2: join.ca_file: DIR/none.pem is not there',
+    'url: https://a': '2: join.token_file: missing: expected the path of a file',
+  };
+  for (const [join, problem] of Object.entries(cases))
+    assert.deepEqual(problemsOf(`${pools}\njoin: { ${join} }`), [problem], join);
+  assert.deepEqual(problemsOf(`${pools}\ninsecure: true\njoin: { token_file: t, url: http://10.0.0.1 }`), []);
+});
+
+test('a host that joins a cloud has defaults by the machine it is on', () => {
+  for (const url of ['http://127.0.0.1:31380/', 'http://localhost:31380', 'http://[::1]/path/'])
+    assert.deepEqual(load(`${pools}\njoin: { token_file: ./t, url: "${url}" }`).join, {
+      urls: [url.replace(/\/$/, '')],
+      tokenFile: `${dir}/t`,
+      name: 'web-1.example.org',
+      labels: {},
+      capacity: 32,
+      pools: ['os'],
+      caFile: null,
+    });
 });

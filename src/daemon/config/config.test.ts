@@ -95,6 +95,15 @@ test("the documentation's full example gives every setting its meaning", () => {
         },
       ],
     ]),
+    join: {
+      urls: ['https://rocksy.example.org'],
+      tokenFile: `${dir}/join-token`,
+      name: 'web-1',
+      labels: { zone: 'a' },
+      capacity: 32,
+      pools: ['web', 'os'],
+      caFile: `${dir}/cloud-ca.pem`,
+    },
     stopRuns: 'stop',
     stopGraceMs: 10_000,
     takeoverTimeoutMs: 60_000,
@@ -142,6 +151,7 @@ test('a file with one pool and nothing else gets every default of the documentat
   assert.deepEqual(config.mask, []);
   assert.equal(config.insecure, false);
   assert.equal(config.defaultPool, 'web');
+  assert.equal(config.join, null);
   assert.partialDeepStrictEqual(config.pools.get('web'), {
     prefork: 2,
     interpreter: `${dir}/bin/php`,

@@ -70,6 +70,22 @@ export interface Limits {
   readonly pushBytes: number;
 }
 
+/** The cloud that this host dials, and what it says of itself there. */
+export interface Join {
+  /** Where the same cloud is to be found, without a slash at their ends; they are tried in turn. */
+  readonly urls: readonly string[];
+  /** Has a token that is good for joining once; read when it is needed. */
+  readonly tokenFile: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** How many runs of the cloud's it wants at once. */
+  readonly capacity: number;
+  /** Names of the pools that the cloud may start runs in. */
+  readonly pools: readonly string[];
+  /** Certificates in PEM that are trusted instead of those that Node brings. */
+  readonly caFile: string | null;
+}
+
 export interface Config {
   /** The file, absolute. */
   readonly path: string;
@@ -81,6 +97,8 @@ export interface Config {
   readonly state: string;
   readonly defaultPool: string;
   readonly pools: ReadonlyMap<string, PoolConfig>;
+  /** null: this host belongs to no cloud. */
+  readonly join: Join | null;
   readonly stopRuns: 'stop' | 'leave';
   readonly stopGraceMs: number;
   /** For a new version to load, and again to take over; after that the old one serves on. */

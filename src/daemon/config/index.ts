@@ -1,7 +1,18 @@
 // The daemon's configuration: one YAML file in, one frozen Config out, or every mistake with its line.
 // It must not know what the daemon does with it: no sockets, no processes, nothing written.
 // Others import from here only, and never see the file's own keys or YAML.
-export type { Auth, Config, Limits, Listen, PoolConfig, Retention, Rlimit, Role, Token } from './config.ts';
+export type {
+  Auth,
+  Config,
+  Join,
+  Limits,
+  Listen,
+  PoolConfig,
+  Retention,
+  Rlimit,
+  Role,
+  Token,
+} from './config.ts';
 export { loadConfig, parseConfig, readText } from './load.ts';
 export { configSchema } from './schema.ts';
 export { realSurroundings, type Surroundings } from './surroundings.ts';

@@ -85,6 +85,12 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
+/** Is that this machine, by an address or by the name that always means it? As in a URL: IPv6 in brackets. */
+export function isLoopbackHost(hostname: string): boolean {
+  const host = normalisedHost(hostname);
+  return host !== null && !isBeyondLoopback({ name: host, kind: 'tcp', host, port: 0 });
+}
+
 /** Can other machines connect? A name may lead anywhere, so it counts as if they could. */
 export function isBeyondLoopback(listen: Listen): boolean {
   if (listen.kind === 'unix') return false;

@@ -4,6 +4,7 @@ import { type Access, resolveAccess } from './access.ts';
 import { durationMs, longestTimerMs, sizeBytes } from './amounts.ts';
 import type { Config, Limits, PoolConfig, Retention } from './config.ts';
 import { runsAsRoot } from './identity.ts';
+import { resolveJoin } from './join.ts';
 import { resolvePool } from './pool.ts';
 import type { RawConfig } from './schema.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -37,6 +38,7 @@ export function resolveConfig(
     state,
     defaultPool: resolveDefaultPool(raw.default_pool, poolNames, findings),
     pools,
+    join: resolveJoin(raw.join, { dir, insecure: access.insecure, poolNames, surroundings, findings }),
     stopRuns: raw.stop_runs ?? 'stop',
     stopGraceMs: durationMs(raw.stop_grace ?? '10s', ['stop_grace'], findings, { max: longestTimerMs }),
     takeoverTimeoutMs: durationMs(raw.takeover_timeout ?? '60s', ['takeover_timeout'], findings, {

@@ -137,6 +137,33 @@ const pool = Type.Object(
   { ...closed, description: "a mapping with the pool's settings" },
 );
 
+const url = text('a URL such as https://rocksy.example.org');
+
+const join = Type.Object(
+  {
+    url: Type.Optional(url),
+    urls: Type.Optional(Type.Array(url, { minItems: 1, description: 'a list of one or more URLs' })),
+    token_file: text('the path of a file'),
+    name: Type.Optional(text('the name of a host')),
+    labels: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$' }), text('a text'), {
+        ...closed,
+        description: 'a mapping from labels to texts',
+        propertyNames: { description: 'a label: 1 to 63 letters, digits, . _ / -' },
+      }),
+    ),
+    capacity: Type.Optional(integer(1, 100_000)),
+    pools: Type.Optional(
+      Type.Array(text('the name of a pool'), { minItems: 1, description: 'a list of one or more pools' }),
+    ),
+    ca_file: Type.Optional(text('the path of a file')),
+  },
+  {
+    ...closed,
+    description: 'a mapping with url, token_file, name, labels, capacity, pools, ca_file',
+  },
+);
+
 const retention = Type.Object(
   {
     runs: Type.Optional(duration),
@@ -189,6 +216,7 @@ export const configSchema = Type.Object(
         description: 'the name of a pool: 1 to 32 of a-z, 0-9, _ and -, beginning with a letter',
       },
     }),
+    join: Type.Optional(join),
     stop_runs: Type.Optional(Type.Enum(['stop', 'leave'], { description: 'stop or leave' })),
     stop_grace: Type.Optional(duration),
     takeover_timeout: Type.Optional(duration),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import os from 'node:os';
 
 /** What a configuration is checked against besides files: passed in, so that a test can be any user anywhere. */
 export interface Surroundings {
@@ -9,6 +10,10 @@ export interface Surroundings {
   readonly groups: ReadonlyMap<string, number>;
   /** As the variable PATH. */
   readonly path: string;
+  /** The machine's own name. */
+  readonly hostname: string;
+  /** How many processors the daemon may use. */
+  readonly processors: number;
 }
 
 /** The machine and process that this runs in. */
@@ -20,6 +25,8 @@ export function realSurroundings(): Surroundings {
     ),
     groups: new Map(entries('/etc/group').map(([name = '', , gid]) => [name, Number(gid)])),
     path: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    hostname: os.hostname(),
+    processors: os.availableParallelism(),
   };
 }
 

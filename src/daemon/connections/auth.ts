@@ -17,6 +17,7 @@ const NEEDED: Record<RequestName, Role | null> = {
   unsubscribe: 'viewer',
   pools: 'viewer',
   stats: 'viewer',
+  host: 'operator',
   run: 'operator',
   signal: 'operator',
   cancel: 'operator',

@@ -130,9 +130,10 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * Forgets ended runs by the policy, oldest first, in slices that other writes go between. `discard` is given each slice
-   * before it is forgotten, to delete its files: while the key is known it can't run anew, so none of a new run's files
-   * can be hit, and a crash leaves nothing that nobody knows. When `discard` rejects, so does this, and its slice stays.
+   * Forgets ended local runs by the policy, oldest first, in slices that other writes go between; those of the cloud stay
+   * until they are freed. `discard` is given each slice before it is forgotten, to delete its files: while the key is
+   * known it can't run anew, so none of a new run's files can be hit, and a crash leaves nothing that nobody knows. When
+   * `discard` rejects, so does this, and its slice stays.
    */
   expire(policy: RetentionPolicy, discard: Discard = async () => {}): Promise<Removed[]> {
     return this.#retention.expire(policy, discard);

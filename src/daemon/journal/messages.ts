@@ -30,9 +30,9 @@ export type Op =
   | { readonly op: 'accept'; readonly run: RunColumns; readonly tombstonesSinceMs: number }
   | { readonly op: 'record'; readonly key: RunKey; readonly to: PhaseColumns }
   | { readonly op: 'free'; readonly key: RunKey; readonly tombstoneMs: number | null }
-  /** The newest of the ended runs that are beyond the newest `keep`, or null. */
+  /** The newest of the ended local runs that are beyond the newest `keep`, or null. */
   | { readonly op: 'excess'; readonly keep: number }
-  /** The oldest ended runs, up to the bound. Only read. */
+  /** The oldest ended local runs, up to the bound. Only read. */
   | { readonly op: 'expirable'; readonly upTo: EndedBound; readonly limit: number }
   | { readonly op: 'forget'; readonly seqs: readonly number[] }
   | { readonly op: 'expireTombstones'; readonly beforeMs: number; readonly limit: number }

@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { RocksyError, type RunKey } from '../../wire/index.ts';
-import type { Run } from '../runs/index.ts';
+import type { Origin, Run } from '../runs/index.ts';
 import { reading } from './error.ts';
 import { type Row, rowChars, runOfRow } from './rows.ts';
 
@@ -8,6 +8,8 @@ export interface ListFilter {
   readonly pool?: string | undefined;
   /** `active`: all that have not ended. */
   readonly state?: Run['phase']['state'] | 'active' | undefined;
+  /** Only runs that this one has asked for. */
+  readonly origin?: Exclude<Origin, 'local'> | undefined;
   readonly limit: number;
   /** The `next` of the page before. */
   readonly before?: string | undefined;
@@ -28,7 +30,7 @@ export interface Counts {
   readonly tombstones: number;
 }
 
-const COLUMNS = 'seq, key, pool, file, job, queued_ms, spec, phase, result';
+const COLUMNS = 'seq, key, pool, file, job, origin, queued_ms, spec, phase, result';
 const WITH_STDIN = `${COLUMNS}, (SELECT json FROM stdin WHERE stdin.seq = run.seq) AS stdin`;
 
 /** What a page may hold: a thousand runs with parameters of a megabyte each must not fill the daemon's memory. */
@@ -57,9 +59,10 @@ export class Reader {
   list(filter: ListFilter): RunPage {
     const before = filter.before === undefined ? Number.MAX_SAFE_INTEGER : seqOfCursor(filter.before);
     return reading(this.#path, () => {
+      const origin = filter.origin === undefined ? [] : [filter.origin];
       const pool = filter.pool === undefined ? [] : [filter.pool];
       const state = filter.state === undefined || filter.state === 'active' ? [] : [filter.state];
-      const rows = this.#list(filter).iterate(before, ...pool, ...state, filter.limit + 1);
+      const rows = this.#list(filter).iterate(before, ...origin, ...pool, ...state, filter.limit + 1);
       return pageOf(rows, filter.limit);
     });
   }
@@ -95,15 +98,12 @@ export class Reader {
   }
 
   /** One prepared statement per kind of filter, each on the index that holds just these runs in order. */
-  #list({ pool, state }: ListFilter): StatementSync {
+  #list(filter: ListFilter): StatementSync {
+    const { origin, pool, state } = filter;
     const active = state !== undefined && state !== 'ended';
-    const index = active
-      ? 'INDEXED BY run_active'
-      : pool !== undefined
-        ? 'INDEXED BY run_pool'
-        : 'NOT INDEXED';
     const sql = [
-      `SELECT ${COLUMNS} FROM run ${index} WHERE seq < ?`,
+      `SELECT ${COLUMNS} FROM run ${indexOf(filter)} WHERE seq < ?`,
+      origin === undefined ? '' : 'AND origin = ?',
       pool === undefined ? '' : 'AND pool = ?',
       active ? "AND state <> 'ended'" : '',
       state === undefined || state === 'active' ? '' : 'AND state = ?',
@@ -113,6 +113,12 @@ export class Reader {
     this.#lists.set(sql, prepared);
     return prepared;
   }
+}
+
+function indexOf({ origin, pool, state }: ListFilter): string {
+  if (origin !== undefined) return 'INDEXED BY run_origin';
+  if (state !== undefined && state !== 'ended') return 'INDEXED BY run_active';
+  return pool === undefined ? 'NOT INDEXED' : 'INDEXED BY run_pool';
 }
 
 function pageOf(rows: Iterable<Row>, limit: number): RunPage {

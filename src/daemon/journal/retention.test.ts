@@ -102,3 +102,23 @@ test('runs whose files could not be deleted are kept for the next time', async (
   assert.equal(left(journal).length, 3);
   assert.equal((await journal.expire(policy)).length, 3);
 });
+
+test('runs of the cloud stay until they are freed, and are not counted among those that are kept', async (t) => {
+  const journal = await openJournal(t);
+  for (const i of [0, 1, 2]) {
+    const key = `cloud-${i}`;
+    await journal.accept(aRun(key, { origin: 'cloud' }));
+    await journal.record(aRun(key, { origin: 'cloud', phase: ended({ endedMs: i * 100 }) }));
+  }
+  await endedRuns(journal, 5);
+  const policy = { nowMs: 1e12, maxAgeMs: Number.POSITIVE_INFINITY };
+  await journal.expire({ ...policy, maxCount: 2 });
+  assert.deepEqual(left(journal), ['k4', 'k3', 'cloud-2', 'cloud-1', 'cloud-0']);
+  const removed = await journal.expire({ nowMs: 1e12, maxAgeMs: 0, maxCount: 0 });
+  assert.deepEqual(
+    removed.map(({ key }) => key),
+    ['k3', 'k4'],
+  );
+  assert.equal(await journal.free(keyOf('cloud-1'), { tombstone: true }), true);
+  assert.deepEqual(left(journal), ['cloud-2', 'cloud-0']);
+});

@@ -8,7 +8,7 @@ import {
   type RunKey,
 } from '../../wire/index.ts';
 import type { StartSpec } from '../../zygote/index.ts';
-import type { Outcome, Phase, Run } from '../runs/index.ts';
+import type { Origin, Outcome, Phase, Run } from '../runs/index.ts';
 
 /** A phase as it stands in the row of its run. */
 export interface PhaseColumns {
@@ -24,6 +24,8 @@ export interface RunColumns {
   readonly file: RunFile;
   readonly job: string | null;
   readonly log: string | null;
+  /** NULL is `local`, as in all rows that were written before there was the column. */
+  readonly origin: Exclude<Origin, 'local'> | null;
   readonly queuedMs: number;
   readonly spec: string;
   readonly stdin: string | null;
@@ -40,6 +42,7 @@ export function columnsOfRun({ identity, phase }: Run): RunColumns {
     file: identity.file,
     job: identity.job,
     log: spec.log ?? null,
+    origin: identity.origin === 'local' ? null : identity.origin,
     queuedMs: identity.queuedMs,
     spec: JSON.stringify(spec),
     // As JSON, which keeps NUL and lone surrogates; nobody needs it once the run has ended.
@@ -82,7 +85,7 @@ function resultText(result: JsonValue): string | null {
   }
 }
 
-/** The run of a row with key, pool, file, job, queued_ms, spec, phase, result and, if it was read, stdin. */
+/** The run of a row with key, pool, file, job, origin, queued_ms, spec, phase, result and, if it was read, stdin. */
 export function runOfRow(row: Row): Run {
   const spec = parseObject(text(row, 'spec')) as StartSpec;
   const stdin = optionalText(row, 'stdin');
@@ -92,6 +95,7 @@ export function runOfRow(row: Row): Run {
       file: text(row, 'file') as RunFile,
       pool: text(row, 'pool'),
       job: optionalText(row, 'job'),
+      origin: optionalText(row, 'origin') === 'cloud' ? 'cloud' : 'local',
       spec: stdin === null ? spec : { ...spec, stdin: JSON.parse(stdin) as string },
       queuedMs: Number(row.queued_ms),
     },

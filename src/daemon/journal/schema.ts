@@ -46,6 +46,11 @@ const STEPS: readonly string[] = [
 
   CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  `
+  -- Who has asked for the run: 'cloud', or NULL for somebody on this host.
+  ALTER TABLE run ADD COLUMN origin TEXT;
+  CREATE INDEX run_origin ON run (origin, seq, state, pool) WHERE origin IS NOT NULL;
+  `,
 ];
 
 export const SCHEMA_VERSION = SCHEMA_MAJOR * 1000 + STEPS.length - 1;

@@ -81,7 +81,7 @@ export class Writer {
   }
 
   #accept(run: RunColumns, tombstonesSinceMs: number): 'accepted' | 'known' | 'freed' {
-    const { key, pool, file, job, log, queuedMs, spec, stdin } = run;
+    const { key, pool, file, job, log, origin, queuedMs, spec, stdin } = run;
     const { state, endedMs, phase, result } = run.phase;
     const inserted = this.#sql.accept.run(
       key,
@@ -89,6 +89,7 @@ export class Writer {
       file,
       job,
       log,
+      origin,
       queuedMs,
       spec,
       state,
@@ -144,6 +145,12 @@ function endedBound(row: ReturnType<StatementSync['get']>): EndedBound | null {
   return row === undefined ? null : { endedMs: Number(row.ended_ms), seq: Number(row.seq) };
 }
 
+/**
+ * Of the cloud's runs each is kept until it is freed. Both sides are read from indexes alone: `AND origin IS NULL` would
+ * look up the row of each of a million.
+ */
+const NOT_THE_CLOUDS = "seq NOT IN (SELECT seq FROM run INDEXED BY run_origin WHERE origin = 'cloud')";
+
 function prepareAll(db: DatabaseSync) {
   return {
     begin: db.prepare('BEGIN IMMEDIATE'),
@@ -153,8 +160,8 @@ function prepareAll(db: DatabaseSync) {
     release: db.prepare('RELEASE one'),
     rollbackTo: db.prepare('ROLLBACK TO one'),
     accept: db.prepare(
-      `INSERT INTO run (key, pool, file, job, log, queued_ms, spec, state, ended_ms, phase, result)
-       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+      `INSERT INTO run (key, pool, file, job, log, origin, queued_ms, spec, state, ended_ms, phase, result)
+       SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
        WHERE NOT EXISTS (SELECT 1 FROM tombstone WHERE key = ? AND freed_ms > ?)
        ON CONFLICT (key) DO NOTHING`,
     ),
@@ -170,12 +177,12 @@ function prepareAll(db: DatabaseSync) {
     free: db.prepare("DELETE FROM run WHERE key = ? AND state = 'ended'"),
     bury: db.prepare('INSERT OR REPLACE INTO tombstone (key, freed_ms) VALUES (?, ?)'),
     excess: db.prepare(
-      `SELECT ended_ms, seq FROM run INDEXED BY run_ended WHERE state = 'ended'
+      `SELECT ended_ms, seq FROM run INDEXED BY run_ended WHERE state = 'ended' AND ${NOT_THE_CLOUDS}
        ORDER BY ended_ms DESC, seq DESC LIMIT 1 OFFSET ?`,
     ),
     expirable: db.prepare(
       `SELECT seq, key, pool, file, log FROM run INDEXED BY run_ended
-       WHERE state = 'ended' AND (ended_ms, seq) <= (?, ?) ORDER BY ended_ms, seq LIMIT ?`,
+       WHERE state = 'ended' AND (ended_ms, seq) <= (?, ?) AND ${NOT_THE_CLOUDS} ORDER BY ended_ms, seq LIMIT ?`,
     ),
     forget: db.prepare("DELETE FROM run WHERE seq = ? AND state = 'ended'"),
     logChosen: db.prepare(

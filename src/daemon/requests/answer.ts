@@ -12,10 +12,12 @@ import type { Asker, Daemon } from './context.ts';
 import { bye, drain, hello, pools, reload, restart, stats, stop } from './daemon.ts';
 import { subscribe, unsubscribe } from './events.ts';
 import { free } from './free.ts';
+import { host } from './host.ts';
 import { logs } from './logs.ts';
 import { originalAnswer, originalError } from './original.ts';
 import { run } from './run.ts';
 import { cancel, check, list, signal, status, terminate, wait } from './runs.ts';
+import { assertSpeaks, type Scope } from './scope.ts';
 
 type Handler<N extends RequestName> = (
   request: Extract<Request, { name: N }>,
@@ -30,6 +32,7 @@ const HANDLERS: { readonly [N in RequestName]: Handler<N> } = {
   drain,
   free,
   hello,
+  host,
   list,
   logs,
   pools,
@@ -52,12 +55,14 @@ export async function answer(
   connection: Connection,
   task: Task,
   daemon: Daemon,
+  scope: Scope,
 ): Promise<object | null> {
   try {
+    assertSpeaks(scope, raw.name);
     const request = parseRequest(raw);
     authorize(connection.role, request.name);
     const handler = HANDLERS[request.name] as Handler<RequestName>;
-    const asker = { connection, task, id: raw.id, bytes: raw.text.length };
+    const asker = { connection, scope, task, id: raw.id, bytes: raw.text.length };
     const fields = await handler(request, daemon, asker);
     return fields !== null && isOriginal(raw) ? originalAnswer(request.name, fields) : fields;
   } catch (error) {

@@ -6,6 +6,7 @@ import type { Journal } from '../journal/index.ts';
 import type { DiskFloor, LogTimes, Mask } from '../logs/index.ts';
 import type { Pools } from '../pools/index.ts';
 import type { Runs } from '../runs/index.ts';
+import type { Scope } from './scope.ts';
 
 /** The parts of the daemon that requests work with. */
 export interface Daemon {
@@ -36,6 +37,7 @@ export interface Daemon {
 /** Who asks, and where pushed lines go. */
 export interface Asker {
   readonly connection: Connection;
+  readonly scope: Scope;
   readonly id: RequestId | undefined;
   readonly task: Task;
   /** Length of the request. */

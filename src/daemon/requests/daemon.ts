@@ -3,6 +3,7 @@ import { roleOfToken } from '../connections/index.ts';
 import { freeBytes } from '../logs/index.ts';
 import type { Pool } from '../pools/index.ts';
 import type { Asker, Daemon } from './context.ts';
+import { lends } from './scope.ts';
 
 export const PROTOCOL_VERSION = 1;
 
@@ -16,8 +17,8 @@ export function hello(request: RequestNamed<'hello'>, daemon: Daemon, { connecti
   return { ok: true, version, protocol: PROTOCOL_VERSION, pid: process.ppid, role: connection.role };
 }
 
-export function pools(_request: RequestNamed<'pools'>, daemon: Daemon): object {
-  return { ok: true, pools: daemon.pools.views() };
+export function pools(_request: RequestNamed<'pools'>, daemon: Daemon, { scope }: Asker): object {
+  return { ok: true, pools: daemon.pools.views().filter(({ name }) => lends(scope, name)) };
 }
 
 /** Starts the next generation of one pool or of all, and answers when it serves. */

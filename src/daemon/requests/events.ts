@@ -43,7 +43,7 @@ export function begin({ connection, id }: Asker, what: string, stop: () => void)
 }
 
 export function subscribe(request: RequestNamed<'subscribe'>, daemon: Daemon, asker: Asker): object {
-  const { connection, id, task } = asker;
+  const { connection, id, scope, task } = asker;
   let remove = (): void => undefined;
   begin(asker, 'subscribe', () => remove());
   task.handOver(() => ({}));
@@ -52,6 +52,7 @@ export function subscribe(request: RequestNamed<'subscribe'>, daemon: Daemon, as
     events: new Set(request.events ?? ALL),
     pool: request.pool ?? null,
     key: (request.key as RunKey | undefined) ?? null,
+    origin: scope.origin === 'local' ? null : scope.origin,
     push: (event, run, more) => {
       const about = event === 'log' ? { key: run.identity.key } : { run: show(run, daemon.mask) };
       const masked =

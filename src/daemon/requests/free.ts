@@ -1,20 +1,20 @@
 import { type RequestNamed, RocksyError } from '../../wire/index.ts';
 import { removeFiles } from '../retention.ts';
 import { logFileName } from '../runs/index.ts';
-import type { Daemon } from './context.ts';
+import type { Asker, Daemon } from './context.ts';
+import { found } from './scope.ts';
 
 /**
  * Forgets a run that has ended, and removes its files. By `hash` the number may run again, as it always could; by `key`
  * a tombstone keeps it from running twice.
  */
-export function free(request: RequestNamed<'free'>, daemon: Daemon): Promise<object> {
-  return daemon.runs.freeing(request.key, () => forget(request, daemon));
+export function free(request: RequestNamed<'free'>, daemon: Daemon, asker: Asker): Promise<object> {
+  return daemon.runs.freeing(request.key, () => forget(request, daemon, asker));
 }
 
-async function forget(request: RequestNamed<'free'>, daemon: Daemon): Promise<object> {
+async function forget(request: RequestNamed<'free'>, daemon: Daemon, { scope }: Asker): Promise<object> {
   const { key, byHash } = request;
-  const run = daemon.runs.get(key);
-  if (run === undefined) throw new RocksyError('not_found', `There is no run ${key}`);
+  const run = found(daemon, scope, key);
   if (run.phase.state !== 'ended') {
     throw new RocksyError('not_ended', `The run ${key} has not ended`, { hint: 'cancel it first' });
   }

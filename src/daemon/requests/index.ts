@@ -1,5 +1,6 @@
 // One file for each kind of request: (request, daemon) → answer.
-// For the connections, which hand over what they read, and the cloud's link, which will.
+// For the connections and the host's link to the cloud, which hand over what they read.
 // Must not know sockets or frames.
 export { answer } from './answer.ts';
 export type { Asker, Daemon } from './context.ts';
+export { type CloudScope, LOCAL, type Scope } from './scope.ts';

@@ -11,14 +11,14 @@ import {
 import { logOf, type Run } from '../runs/index.ts';
 import type { Asker, Daemon } from './context.ts';
 import { begin } from './events.ts';
+import { found } from './scope.ts';
 import { show } from './show.ts';
 
 type LogsRequest = RequestNamed<'logs'>;
 
 /** A piece of a run's log, or with `follow` all of it from an offset on, until the run has ended. */
 export async function logs(request: LogsRequest, daemon: Daemon, asker: Asker): Promise<object> {
-  const run = daemon.runs.get(request.key);
-  if (run === undefined) throw new RocksyError('not_found', `There is no run ${request.key}`);
+  const run = found(daemon, asker.scope, request.key);
   const pool = daemon.pools.find(run.identity.pool);
   if (pool === undefined)
     throw new RocksyError('not_found', `The pool ${run.identity.pool} and its logs are gone`);

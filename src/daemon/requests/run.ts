@@ -1,15 +1,16 @@
 import { fileOfKey, type RequestNamed, RocksyError } from '../../wire/index.ts';
 import type { StartSpec } from '../../zygote/index.ts';
 import type { Pool } from '../pools/index.ts';
-import type { RunIdentity } from '../runs/index.ts';
+import type { Run, RunIdentity } from '../runs/index.ts';
 import type { Asker, Daemon } from './context.ts';
+import { assertLends, assertOwn, type Scope } from './scope.ts';
 import { show } from './show.ts';
 
 type RunRequest = RequestNamed<'run'>;
 
 /** Starts a run, once: answers when it has begun, when it waits in a queue, or at once when the key is known. */
 export async function run(request: RunRequest, daemon: Daemon, asker: Asker): Promise<object> {
-  const { task } = asker;
+  const { scope, task } = asker;
   const began = (): void => task.handOver(() => ({}));
   if (task.resumed !== null) {
     // A former process has accepted it, and has not said so yet.
@@ -17,19 +18,28 @@ export async function run(request: RunRequest, daemon: Daemon, asker: Asker): Pr
     return { ok: true, known: false, run: show(await daemon.runs.hasBegun(request.key), daemon.mask) };
   }
   const live = daemon.runs.liveRun(request.key);
-  if (live !== undefined) return { ok: true, known: true, run: show(live, daemon.mask) };
+  if (live !== undefined) return knownBefore(live, daemon, scope);
   const pool = daemon.pools.choose(request.pool);
+  assertLends(scope, pool.name);
   checkDisk(daemon);
   const identity: RunIdentity = {
     key: request.key,
     file: fileOfKey(request.key),
     pool: pool.name,
     job: request.job ?? null,
-    spec: specOf(request, pool),
+    origin: scope.origin,
+    spec: specOf(request, pool, scope),
     queuedMs: Date.now(),
   };
   const started = await daemon.runs.start(identity, pool, asker.bytes, began);
-  return { ok: true, known: started.known, run: show(started.run, daemon.mask) };
+  if (started.known) return knownBefore(started.run, daemon, scope);
+  return { ok: true, known: false, run: show(started.run, daemon.mask) };
+}
+
+/** Nothing was started. */
+function knownBefore(run: Run, daemon: Daemon, scope: Scope): object {
+  assertOwn(scope, run);
+  return { ok: true, known: true, run: show(run, daemon.mask) };
 }
 
 function checkDisk({ floor, config }: Daemon): void {
@@ -49,10 +59,10 @@ function checkDisk({ floor, config }: Daemon): void {
   );
 }
 
-function specOf(request: RunRequest, pool: Pool): StartSpec {
+function specOf(request: RunRequest, pool: Pool, scope: Scope): StartSpec {
   const { config } = pool;
   checkRuntime(request, pool);
-  checkEnvironment(request, pool);
+  checkEnvironment(request, pool, scope);
   if (request.params !== undefined && !Array.isArray(request.params) && !isObject(request.params)) {
     throw new RocksyError(
       'invalid_request',
@@ -91,8 +101,17 @@ function checkRuntime(request: RunRequest, { name, config }: Pool): void {
   throw new RocksyError('not_supported', `Pool ${name} (${config.runtime}) takes ${takes}, not ${wants}`);
 }
 
-function checkEnvironment(request: RunRequest, { name, config }: Pool): void {
+/** What the cloud tells a run of itself (docs/jobs.md). */
+const CLOUD_VARIABLES: ReadonlySet<string> = new Set([
+  'ROCKSY_RUN',
+  'ROCKSY_ATTEMPT',
+  'ROCKSY_DUE',
+  'ROCKSY_PARENTS',
+]);
+
+function checkEnvironment(request: RunRequest, { name, config }: Pool, { origin }: Scope): void {
   for (const [variable, value] of Object.entries(request.env ?? {})) {
+    if (origin === 'cloud' && CLOUD_VARIABLES.has(variable)) continue;
     const allowed = config.allowEnv.some((entry) =>
       entry.endsWith('*') ? variable.startsWith(entry.slice(0, -1)) : variable === entry,
     );

@@ -7,6 +7,7 @@ export { type BegunRun, Runs } from './registry.ts';
 export {
   change,
   type Exit,
+  type Origin,
   type Outcome,
   type Phase,
   type Report,

@@ -12,6 +12,7 @@ const IDENTITY: RunIdentity = {
   file: 'k' as RunFile,
   pool: 'os',
   job: null,
+  origin: 'local',
   spec: { argv: ['true'] },
   queuedMs: 0,
 };

@@ -10,6 +10,7 @@ const identity = {
   file: fileOfKey(key),
   pool: 'os',
   job: null,
+  origin: 'local' as const,
   spec: { argv: ['true'] },
   queuedMs: 1,
 };

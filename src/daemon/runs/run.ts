@@ -1,6 +1,9 @@
 import type { JsonValue, OutcomeName, Progress, RunFile, RunKey } from '../../wire/index.ts';
 import type { StartSpec } from '../../zygote/index.ts';
 
+/** Who has asked for a run: somebody on this host, or the cloud over the host's link. */
+export type Origin = 'local' | 'cloud';
+
 /** What a run is from its first moment on, and never changes. */
 export interface RunIdentity {
   readonly key: RunKey;
@@ -8,6 +11,7 @@ export interface RunIdentity {
   readonly file: RunFile;
   readonly pool: string;
   readonly job: string | null;
+  readonly origin: Origin;
   readonly spec: StartSpec;
   /** When it was accepted, milliseconds of the epoch. */
   readonly queuedMs: number;

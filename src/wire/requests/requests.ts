@@ -6,13 +6,15 @@ import { parseKey, type RunKey } from '../key.ts';
 import type { RawRequest } from '../line.ts';
 
 const Text = Type.String({ maxLength: 4096 });
-const Millis = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const Whole = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const Millis = Whole;
 const Strings = Type.Array(Type.String({ maxLength: 131_072 }), { maxItems: 10_000 });
 const Name = Type.String({ minLength: 1, maxLength: 100 });
 
 /** The fields of each request besides `id`, `key` and `hash`. Unknown fields are ignored. */
 const FIELDS = {
   hello: { token: Type.Optional(Text) },
+  host: { incarnation: Whole },
   run: {
     class: Type.Optional(Type.String({ minLength: 1, maxLength: 1000 })),
     params: Type.Optional(Type.Unknown()),
