@@ -6,7 +6,7 @@ export type { AuditEntry } from './audit.ts';
 export { StoreError, type StoreErrorCode } from './error.ts';
 export type { EventBatch } from './events.ts';
 export type { HostFacts, HostRecord } from './hosts.ts';
-export type { AppliedJob, JobPause, JobVersion } from './jobs.ts';
+export type { Applied, AppliedJob, JobPause, JobVersion } from './jobs.ts';
 export type { Fence } from './leases.ts';
 export type { Decision, LedgerEntry } from './ledger.ts';
 export type { MigrationState } from './migrations/index.ts';

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { type Difference, differenceOf, type JobDefinition } from '../jobs/index.ts';
 import type { Access } from './access.ts';
+import { type Page, pageOf, pageSize, twoTexts } from './page.ts';
 import type { Row } from './schema.ts';
 import { fromJson, storable, toJson } from './text.ts';
 import type { JobId } from './vocabulary.ts';
@@ -55,6 +56,14 @@ const COLUMNS = [
   'pauseReason',
 ] as const;
 
+/** What an apply did, or with `dryRun` would do. */
+export interface Applied {
+  readonly difference: Difference;
+  /** Created or changed, as they are now; none with `dryRun`. */
+  readonly jobs: readonly AppliedJob[];
+  readonly removed: readonly AppliedJob[];
+}
+
 /** Jobs and the history of their definitions. */
 export class Jobs {
   readonly #access: Access;
@@ -67,7 +76,7 @@ export class Jobs {
    * Makes the jobs of the projects that are named what the definitions say, all of it or nothing. A job that was deleted
    * and comes again is another one, with a history of its own.
    */
-  async apply(definitions: readonly JobDefinition[], options: ApplyOptions): Promise<Difference> {
+  async apply(definitions: readonly JobDefinition[], options: ApplyOptions): Promise<Applied> {
     const projects = [
       ...new Set([...definitions.map(({ project }) => project), ...options.prune]),
     ].toSorted();
@@ -78,18 +87,20 @@ export class Jobs {
         present.map(({ definition }) => definition),
         definitions,
       );
-      if (options.dryRun) return difference;
-      const ids = new Map(present.map((job) => [nameOf(job.definition), job]));
-      for (const definition of difference.created) await create(access, definition, options);
-      for (const { definition } of difference.changed) {
-        const former = ids.get(nameOf(definition));
-        if (former !== undefined) await change(access, former, definition, options);
-      }
-      const doomed = difference.superfluous
+      const byName = new Map(present.map((job) => [nameOf(job.definition), job]));
+      const removed = difference.superfluous
         .filter(({ project }) => options.prune.includes(project))
-        .flatMap((definition) => ids.get(nameOf(definition))?.id ?? []);
-      await remove(access, doomed, options.nowMs);
-      return difference;
+        .flatMap((definition) => byName.get(nameOf(definition)) ?? []);
+      if (options.dryRun) return { difference, jobs: [], removed };
+      const jobs: AppliedJob[] = [];
+      for (const definition of difference.created) jobs.push(await create(access, definition, options));
+      for (const { definition } of difference.changed) {
+        const former = byName.get(nameOf(definition));
+        if (former !== undefined) jobs.push(await change(access, former, definition, options));
+      }
+      const ids = removed.map(({ id }) => id);
+      await remove(access, ids, options.nowMs);
+      return { difference, jobs, removed };
     });
   }
 
@@ -167,6 +178,41 @@ export class Jobs {
       .execute();
   }
 
+  /** By project and name; of names those that hold a text. `projects`: null: all. */
+  async page(filter: {
+    readonly projects: readonly string[] | null;
+    readonly q?: string | undefined;
+    readonly limit?: number | undefined;
+    readonly cursor?: string | undefined;
+  }): Promise<Page<AppliedJob>> {
+    const limit = pageSize(filter.limit);
+    let query = this.#access.db
+      .selectFrom('jobs')
+      .select([...COLUMNS, 'project', 'name'])
+      .where('deletedMs', 'is', null);
+    if (filter.projects?.length === 0) return { items: [], next: null };
+    if (filter.projects !== null) query = query.where('project', 'in', filter.projects);
+    if (filter.q !== undefined) {
+      const pattern = `%${filter.q.toLowerCase().replaceAll(/[\\%_]/g, (c) => `\\${c}`)}%`;
+      query = query.where(sql<boolean>`search LIKE ${pattern} ESCAPE '\\'`);
+    }
+    if (filter.cursor !== undefined) {
+      const [project, name] = twoTexts(filter.cursor);
+      query = query.where(sql<boolean>`(project, name) > (${project}, ${name})`);
+    }
+    const rows = await query
+      .orderBy('project')
+      .orderBy('name')
+      .limit(limit + 1)
+      .execute();
+    return pageOf(
+      rows,
+      limit,
+      ({ project: _project, name: _name, ...row }) => parse(row),
+      (row) => [row.project, row.name],
+    );
+  }
+
   /** All definitions that a job has had, in order; also of one that is deleted. */
   async history(id: JobId): Promise<JobVersion[]> {
     const rows = await this.#access.db
@@ -219,7 +265,7 @@ function parse(row: Pick<Row<'jobs'>, (typeof COLUMNS)[number]>): AppliedJob {
   };
 }
 
-async function create(access: Access, definition: JobDefinition, options: ApplyOptions): Promise<void> {
+async function create(access: Access, definition: JobDefinition, options: ApplyOptions): Promise<AppliedJob> {
   const id = randomUUID() as JobId;
   const { project, name } = definition;
   await access.db
@@ -236,20 +282,24 @@ async function create(access: Access, definition: JobDefinition, options: ApplyO
     })
     .execute();
   await remember(access, id, 1, definition, options);
+  const { nowMs } = options;
+  return { id, version: 1, definition, createdMs: nowMs, updatedMs: nowMs, deletedMs: null, pause: null };
 }
 
 async function change(
   access: Access,
-  { id, version }: AppliedJob,
+  former: AppliedJob,
   definition: JobDefinition,
   options: ApplyOptions,
-): Promise<void> {
+): Promise<AppliedJob> {
+  const { id, version } = former;
   await access.db
     .updateTable('jobs')
     .set({ version: version + 1, definition: toJson(definition), updatedMs: options.nowMs })
     .where('id', '=', id)
     .execute();
   await remember(access, id, version + 1, definition, options);
+  return { ...former, version: version + 1, definition, updatedMs: options.nowMs };
 }
 
 async function remember(

@@ -18,9 +18,15 @@ export class Leases {
 
   /**
    * Takes or renews a lease for `ttlMs`. Null: somebody else has it. Taking it from another holder, or anew, is another
-   * epoch: whoever had it before can write nothing more.
+   * epoch: whoever had it before can write nothing more. `force`: also from a holder whose time is not over, for who
+   * knows that it is dead.
    */
-  async acquire(name: string, holder: string, ttlMs: number): Promise<Fence | null> {
+  async acquire(
+    name: string,
+    holder: string,
+    ttlMs: number,
+    { force = false }: { readonly force?: boolean } = {},
+  ): Promise<Fence | null> {
     return await this.#access.atomically(async (access) => {
       const { db, engine } = access;
       const nowMs = await engine.nowMs(db);
@@ -32,8 +38,8 @@ export class Leases {
       const lease = await access
         .locked(db.selectFrom('leases').selectAll().where('name', '=', name))
         .executeTakeFirstOrThrow();
-      const isOurs = lease.holder === holder && lease.expiresMs > nowMs;
-      if (!isOurs && lease.expiresMs > nowMs) return null;
+      const isOurs = !force && lease.holder === holder && lease.expiresMs > nowMs;
+      if (!isOurs && !force && lease.expiresMs > nowMs) return null;
       const epoch = isOurs ? lease.epoch : lease.epoch + 1;
       await db
         .updateTable('leases')

@@ -42,6 +42,12 @@ export function timeAndKey(cursor: string): readonly [number, string] {
   return [time, key];
 }
 
+export function twoTexts(cursor: string): readonly [string, string] {
+  const [first, second] = decode(cursor);
+  if (typeof first !== 'string' || typeof second !== 'string') throw badCursor(cursor);
+  return [first, second];
+}
+
 function decode(cursor: string): readonly unknown[] {
   try {
     const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());

@@ -139,7 +139,7 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
   test('jobs are created, changed and left alone, and each change is a version', async () => {
     await using store = await open(await newDatabase());
     await store.jobs.apply(definitions('shop', ['a', 'os'], ['b', 'os']), by);
-    const difference = await store.jobs.apply(definitions('shop', ['a', 'web'], ['c', 'os']), {
+    const { difference } = await store.jobs.apply(definitions('shop', ['a', 'web'], ['c', 'os']), {
       ...by,
       by: 'bob',
       nowMs: 2000,
@@ -203,7 +203,7 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
 
   test('a dry run tells the difference and changes nothing', async () => {
     await using store = await open(await newDatabase());
-    const difference = await store.jobs.apply(definitions('shop', ['a', 'os']), { ...by, dryRun: true });
+    const { difference } = await store.jobs.apply(definitions('shop', ['a', 'os']), { ...by, dryRun: true });
     assert.equal(difference.created.length, 1);
     assert.deepEqual(await store.jobs.list(), []);
   });
