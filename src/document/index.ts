@@ -1,7 +1,16 @@
 // YAML files that people write: read, checked by a schema, and everything that is wrong said by line and key.
 // It must not know what any of them is about: a schema comes in, plain data and problems go out.
 // Nothing is read from the disk here.
+export { durationMs, longestTimerMs, sizeBytes } from './amounts.ts';
 export { Findings } from './findings.ts';
+export {
+  type BadAddress,
+  isBadAddress,
+  isBeyondLoopback,
+  isLoopbackHost,
+  type Listen,
+  parseListen,
+} from './listen.ts';
 export { DocumentError, describeValue, formatKey, type KeyPath, type Problem, suggest } from './problem.ts';
 export { type Position, type ReadDocument, readDocument } from './read.ts';
 export {

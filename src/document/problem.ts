@@ -16,18 +16,18 @@ export interface Problem {
 export class DocumentError extends Error {
   override readonly name = 'DocumentError';
   readonly problems: readonly Problem[];
-  readonly #file: string;
+  readonly file: string;
 
   constructor(file: string, problems: readonly Problem[]) {
     const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
     super(formatProblems(file, sorted));
     this.problems = sorted;
-    this.#file = file;
+    this.file = file;
   }
 
   /** One line for each problem: `rocksyd.yaml:12: pools.web.prefork: expected …`. */
   format(): string {
-    return formatProblems(this.#file, this.problems);
+    return formatProblems(this.file, this.problems);
   }
 }
 

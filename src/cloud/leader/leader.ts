@@ -195,6 +195,14 @@ export class Leader implements AsyncDisposable {
     return applied;
   }
 
+  async remove({ id, definition: { project, name } }: AppliedJob): Promise<void> {
+    const { store, clock } = this.#options;
+    await store.jobs.remove(id, clock.nowMs());
+    this.book.remove(id);
+    await this.ticker.removed(id);
+    await this.tell({ kind: 'job', project, job_id: id, job: name, change: 'removed' });
+  }
+
   /** Null: it is resumed. What was due before now is decided as it was until now. */
   async pauseJob(id: JobId, pause: JobPause | null): Promise<void> {
     const { store } = this.#options;

@@ -67,6 +67,8 @@ export class Ticker {
   #working: Promise<void> | null = null;
   #again = false;
   #isStopped = false;
+  /** How late the latest fire was noticed. */
+  latenessMs = 0;
 
   constructor(options: TickerOptions) {
     this.#options = options;
@@ -275,6 +277,8 @@ export class Ticker {
     const fires = this.#fires(id, history, pause, fromMs, untilMs);
     const moreFollow =
       untilMs <= nowMs && dueInstants(timing, untilMs, Math.min(nowMs + 1, untilMs + WINDOW_MS)).length > 0;
+    const latest = fires.at(-1);
+    if (latest !== undefined) this.latenessMs = nowMs - latest.dueMs;
     const verdicts = decide(fires, {
       definition,
       nowMs,

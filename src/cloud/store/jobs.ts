@@ -165,6 +165,11 @@ export class Jobs {
     return rows.map(parse);
   }
 
+  /** It is not due any more; its runs and its history stay. */
+  async remove(id: JobId, nowMs: number): Promise<void> {
+    await remove(this.#access, [id], nowMs);
+  }
+
   /** Null: it goes on. */
   async setPause(id: JobId, pause: JobPause | null): Promise<void> {
     await this.#access.db

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Findings } from '../../document/index.ts';
-import type { Auth, Listen, Token } from './config.ts';
-import { isBadAddress, isBeyondLoopback, parseListen } from './listen.ts';
+import { isBadAddress, isBeyondLoopback, type Listen, parseListen } from '../../document/index.ts';
+import type { Auth, Token } from './config.ts';
 import type { RawConfig } from './schema.ts';
+
+const DEFAULT_PORT = 31337;
 
 /** Who may reach the daemon, and as whom: listeners, authentication, and whether the two go together. */
 export interface Access {
@@ -32,7 +34,7 @@ interface NumberedListener {
 function resolveListeners(texts: readonly string[], dir: string, findings: Findings): NumberedListener[] {
   const found = new Map<string, NumberedListener>();
   for (const [index, text] of texts.entries()) {
-    const listen = parseListen(text, dir);
+    const listen = parseListen(text, dir, DEFAULT_PORT);
     if (isBadAddress(listen)) {
       findings.problem(['listen', index], listen.message, listen);
     } else if (found.has(listen.name)) {

@@ -1,11 +1,8 @@
+import type { Listen } from '../../document/index.ts';
+
 /** The configuration as the daemon uses it: absolute paths, ms, bytes, every default filled in, frozen. */
 
 export type Role = 'viewer' | 'operator' | 'admin';
-
-/** `name` is the text as configured, normalised (`tcp://127.0.0.1:31337`, `unix:/srv/app/var/rocksyd.sock`). */
-export type Listen =
-  | { readonly name: string; readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly name: string; readonly kind: 'unix'; readonly path: string; readonly mode: number };
 
 export interface Token {
   readonly name: string;

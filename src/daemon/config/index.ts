@@ -6,7 +6,6 @@ export type {
   Config,
   Join,
   Limits,
-  Listen,
   PoolConfig,
   Retention,
   Rlimit,

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
-import { type Findings, type KeyPath, suggest } from '../../document/index.ts';
+import { type Findings, isLoopbackHost, type KeyPath, suggest } from '../../document/index.ts';
 import type { Join } from './config.ts';
 import { whyUnreadable } from './files.ts';
-import { isLoopbackHost } from './listen.ts';
 import type { RawConfig } from './schema.ts';
 import type { Surroundings } from './surroundings.ts';
 

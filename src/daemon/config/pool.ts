@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Findings, KeyPath } from '../../document/index.ts';
-import { durationMs, longestTimerMs, sizeBytes } from './amounts.ts';
+import { durationMs, longestTimerMs, sizeBytes } from '../../document/index.ts';
 import type { PoolConfig } from './config.ts';
 import { findProgram, whyNotExecutable, whyUnreadable } from './files.ts';
 import { resolveIdentity } from './identity.ts';

@@ -1,7 +1,6 @@
 import { dirname, resolve } from 'node:path';
-import { type Findings, suggest } from '../../document/index.ts';
+import { durationMs, type Findings, longestTimerMs, sizeBytes, suggest } from '../../document/index.ts';
 import { type Access, resolveAccess } from './access.ts';
-import { durationMs, longestTimerMs, sizeBytes } from './amounts.ts';
 import type { Config, Limits, PoolConfig, Retention } from './config.ts';
 import { runsAsRoot } from './identity.ts';
 import { resolveJoin } from './join.ts';

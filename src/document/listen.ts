@@ -1,6 +1,10 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
-import type { Listen } from './config.ts';
+
+/** `name` is the text as configured, normalised (`tcp://127.0.0.1:31337`, `unix:/srv/app/var/rocksyd.sock`). */
+export type Listen =
+  | { readonly name: string; readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly name: string; readonly kind: 'unix'; readonly path: string; readonly mode: number };
 
 /** What is wrong with an address. */
 export interface BadAddress {
@@ -8,14 +12,13 @@ export interface BadAddress {
   readonly hint?: string;
 }
 
-const defaultPort = 31337;
 const defaultMode = 0o600;
 /** sun_path of unix(7) without its final zero byte. */
 const maxSocketPathBytes = 107;
 
 /** `tcp://HOST[:PORT]` or `unix:PATH[?mode=0660]`, its path relative to `dir`. */
-export function parseListen(text: string, dir: string): Listen | BadAddress {
-  if (text.startsWith('tcp://')) return parseTcp(text);
+export function parseListen(text: string, dir: string, defaultPort: number): Listen | BadAddress {
+  if (text.startsWith('tcp://')) return parseTcp(text, defaultPort);
   if (text.startsWith('unix:')) return parseUnix(text, dir);
   return { message: `expected tcp://HOST:PORT or unix:PATH, got ${JSON.stringify(text)}` };
 }
@@ -24,13 +27,13 @@ export function isBadAddress(result: Listen | BadAddress): result is BadAddress 
   return 'message' in result;
 }
 
-function parseTcp(text: string): Listen | BadAddress {
+function parseTcp(text: string, defaultPort: number): Listen | BadAddress {
   const url = /^tcp:\/\/[^/?#@]+$/.test(text) ? URL.parse(text) : null;
   const host = url && normalisedHost(url.hostname);
   if (!url || !host) {
     return {
       message: `expected tcp://HOST:PORT, got ${JSON.stringify(text)}`,
-      hint: 'tcp://127.0.0.1:31337',
+      hint: `tcp://127.0.0.1:${defaultPort}`,
     };
   }
   const port = url.port === '' ? defaultPort : Number(url.port);

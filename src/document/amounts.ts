@@ -1,11 +1,6 @@
-import {
-  type Findings,
-  formatDuration,
-  formatSize,
-  type KeyPath,
-  parseDuration,
-  parseSize,
-} from '../../document/index.ts';
+import type { Findings } from './findings.ts';
+import type { KeyPath } from './problem.ts';
+import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
 
 /** Beyond 2^31-1 ms a Node timer fires at once instead of late: nothing that is timed may be longer. */
 export const longestTimerMs = parseDuration('24d');

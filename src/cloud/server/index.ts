@@ -1,0 +1,5 @@
+// The program `rocksy server`: configuration, keeper and worker, the parts of the cloud wired together.
+// For the command line.
+// Nothing else is decided here.
+export { loadServerConfig, type ServerConfig, serverConfigSchema } from './config.ts';
+export { checkServerConfig, runServer } from './main.ts';

@@ -1,0 +1,156 @@
+import { mkdirSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import pino, { type Logger } from 'pino';
+import pretty from 'pino-pretty';
+import { DocumentError } from '../../document/index.ts';
+import {
+  connectToKeeper,
+  isUnderKeeper,
+  type KeeperChannel,
+  KeeperError,
+  ListenError,
+  runKeeper,
+  standardError,
+  TakeoverRefused,
+} from '../../takeover/index.ts';
+import { StoreError } from '../store/index.ts';
+import { loadServerConfig, type ServerConfig } from './config.ts';
+import { CloudServer } from './server.ts';
+
+const BACKLOG = 4_096;
+const WAIT_FOR_PREDECESSOR_MS = 5_000;
+const READY_TIMEOUT_MS = 120_000;
+const STOP_TIMEOUT_MS = 30_000;
+const TAKEOVER_TIMEOUT_MS = 60_000;
+const MAX_WAITING_BYTES = 1 << 20;
+
+/** `rocksy server`: the process that is started is the keeper; it starts this same program again as its worker. */
+export async function runServer(file: string, args: readonly string[]): Promise<void> {
+  if (isUnderKeeper()) await work(file);
+  else await keep(file, args);
+}
+
+/** Throws a DocumentError. */
+export function checkServerConfig(file: string): string {
+  return loadServerConfig(file, process.env).path;
+}
+
+async function keep(file: string, args: readonly string[]): Promise<void> {
+  const config = loadServerConfig(file, process.env);
+  const log = createLog(config.log.level, 'keeper', 2);
+  try {
+    mkdirSync(config.state, { recursive: true, mode: 0o700 });
+    process.exitCode = await runKeeper({
+      listeners: listenersOf(config),
+      lockDir: config.state,
+      waitMs: WAIT_FOR_PREDECESSOR_MS,
+      entry: process.argv[1] ?? '',
+      execArgv: [...process.execArgv],
+      args: [...args],
+      env: process.env,
+      log: (level, message, fields) => log[level](fields, message),
+      backoff: { firstMs: 100, maxMs: 10_000, resetAfterMs: 30_000 },
+      readyTimeoutMs: READY_TIMEOUT_MS,
+      takeoverTimeoutMs: TAKEOVER_TIMEOUT_MS,
+      stopTimeoutMs: STOP_TIMEOUT_MS,
+    });
+  } catch (error) {
+    const hint = error instanceof KeeperError ? ` (${error.hint})` : '';
+    process.stderr.write(`rocksy server: ${(error as Error).message}${hint}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function work(file: string): Promise<void> {
+  const keeper = connectToKeeper();
+  try {
+    const config = loadServerConfig(file, process.env);
+    const log = createLog(config.log.level, 'server', standardError());
+    process.on('unhandledRejection', (err) => {
+      log.fatal({ err }, 'a defect: a promise was rejected and nobody listened');
+      log.flush(() => process.exit(1));
+    });
+    await keeper.wantListeners(listenersOf(config));
+    await serve(config, log, keeper);
+  } catch (error) {
+    const line = expected(error);
+    if (line === null) throw error;
+    process.stderr.write(`rocksy server: ${line}\n`);
+    process.exit(1);
+  }
+}
+
+/**
+ * As a successor it begins where the predecessor has put down its work: that has closed its connections and given up the
+ * lease by then. Streams of events come back by Last-Event-ID, hosts dial anew, newcomers wait in the listening sockets.
+ */
+async function serve(config: ServerConfig, log: Logger, keeper: KeeperChannel): Promise<void> {
+  let server: CloudServer | null = null;
+  if (keeper.isSuccessor) {
+    const nothing = () => undefined;
+    const succession = await keeper.succeed({
+      connection: (_id, socket) => void socket.destroy(),
+      gone: nothing,
+      rehearse: nothing,
+      adopt: nothing,
+    });
+    server = await CloudServer.start(config, log, keeper);
+    await succession.activate(nothing);
+  } else server = await CloudServer.start(config, log, keeper);
+  const present = server;
+  keeper.bequeath({
+    connections: () => [],
+    quiesce: () => present[Symbol.asyncDispose](),
+    state: () => new Uint8Array(),
+    // It has put down its work: it takes it up again as a new process.
+    resume: () => process.exit(1),
+  });
+  keeper.onSignal((signal) => {
+    if (signal === 'SIGTERM' || signal === 'SIGINT') void stop(present, keeper, log);
+    else void restart(keeper, log);
+  });
+  keeper.ready();
+  for (const { name } of config.listen) process.stdout.write(`listening on ${name}\n`);
+  log.info({ store: config.store.startsWith('sqlite:') ? config.store : 'postgres' }, 'serving');
+}
+
+async function stop(server: CloudServer, keeper: KeeperChannel, log: Logger): Promise<void> {
+  log.info('stopping; runs go on on their hosts');
+  await server[Symbol.asyncDispose]();
+  log.info('stopped');
+  await keeper.stopping();
+  log.flush(() => process.exit(0));
+}
+
+async function restart(keeper: KeeperChannel, log: Logger): Promise<void> {
+  try {
+    await keeper.takeover();
+  } catch (error) {
+    if (!(error instanceof TakeoverRefused)) throw error;
+    log.error({ reason: error.message, output: error.output }, 'no restart: this version serves on');
+  }
+}
+
+function listenersOf(config: ServerConfig) {
+  return config.listen.map((listen) => ({ ...listen, backlog: BACKLOG }));
+}
+
+function createLog(level: string, name: string, output: number): Logger {
+  const options = { level, base: { pid: process.pid, name }, timestamp: pino.stdTimeFunctions.isoTime };
+  if (isatty(output)) {
+    return pino(
+      options,
+      pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }),
+    );
+  }
+  return pino(options, pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES }));
+}
+
+/** What may well happen, said for people; null: a defect. */
+function expected(error: unknown): string | null {
+  if (error instanceof DocumentError) return error.format();
+  if (error instanceof ListenError) return error.message;
+  if (error instanceof StoreError)
+    return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
+  return null;
+}

@@ -1,0 +1,145 @@
+import { hindrance, nextDue, type Timing } from '../scheduler/index.ts';
+import type { JobPause, LedgerEntry, RunRecord, SkipReason } from '../store/index.ts';
+
+/** What is known of a job, and of the time that is asked about. */
+export interface Facts {
+  readonly name: string;
+  readonly nowMs: number;
+  readonly createdMs: number;
+  readonly deletedMs: number | null;
+  readonly pause: JobPause | null;
+  readonly pauseOfAll: JobPause | null;
+  /** Of the definition that was in force at that time, or is now. */
+  readonly timing: Timing;
+  readonly schedule: readonly string[];
+  /** The fire at that time, or the latest one. */
+  readonly fire: LedgerEntry | null;
+  readonly run: RunRecord | null;
+  /** What that run waits for. */
+  readonly waitsFor: string | null;
+  readonly hostName: string | null;
+}
+
+const REASONS: Record<SkipReason, string> = {
+  overlap: 'a run before it had not ended, and its overlap policy says skip',
+  blackout: 'a blackout covered that time',
+  paused: 'it was paused',
+  misfire: 'nobody was there to start it in time, and its misfire policy did not make up for it',
+  outside: 'that time is outside of its start and end',
+  limit: 'as many runs as may were waiting already',
+  replaced: 'another run took its place',
+  shadow: 'the job is a shadow: it is scheduled and written down, and nothing is run',
+};
+
+/** Why a job ran, or did not, at a time; without one: how it stands. A sentence each. Pure. */
+export function explain(facts: Facts, atMs: number | null): string[] {
+  return atMs === null ? present(facts) : past(facts, atMs);
+}
+
+function past(facts: Facts, atMs: number): string[] {
+  const { name, fire, createdMs, deletedMs, nowMs } = facts;
+  const at = time(atMs);
+  if (fire !== null && fire.dueMs === atMs) return [`${name} was due at ${at}.`, ...ofFire(facts, fire)];
+  if (atMs < createdMs) return [`${name} did not exist at ${at}: it was created at ${time(createdMs)}.`];
+  if (deletedMs !== null && atMs >= deletedMs)
+    return [`${name} did not exist any more at ${at}: it was deleted at ${time(deletedMs)}.`];
+  const isDue = nextDue(facts.timing, atMs) === atMs;
+  if (isDue && atMs > nowMs) return [`${name} will be due at ${at}.`, ...forecast(facts, atMs)];
+  if (isDue)
+    return [
+      `${name} was due at ${at}, and nothing has been decided about it yet.`,
+      'The scheduler writes down every due time as soon as it gets to it: it is behind, or nobody leads (rocksy top).',
+    ];
+  return [`${name} was not due at ${at}.`, ...scheduleOf(facts), ...neighbours(facts, atMs)];
+}
+
+function forecast({ timing, pause, pauseOfAll }: Facts, atMs: number): string[] {
+  const reason = hindrance(timing, atMs);
+  if (reason !== null) return [`It will be skipped: ${REASONS[reason]}.`];
+  const paused = [pause, pauseOfAll].find(
+    (each) => each !== null && (each.untilMs === null || each.untilMs > atMs),
+  );
+  return paused == null ? [] : [`It will be skipped unless it is resumed: ${pausedText(paused)}.`];
+}
+
+function neighbours({ timing, nowMs }: Facts, atMs: number): string[] {
+  const next = nextDue(timing, atMs);
+  if (next === null) return [];
+  return [`The next due time after that ${next > nowMs ? 'is' : 'was'} ${time(next)}.`];
+}
+
+function present(facts: Facts): string[] {
+  const { name, deletedMs, pause, pauseOfAll, timing, fire, nowMs } = facts;
+  if (deletedMs !== null) return [`${name} was deleted at ${time(deletedMs)}.`];
+  const lines = scheduleOf(facts);
+  if (pauseOfAll !== null) lines.push(`All jobs are paused: ${pausedText(pauseOfAll)}.`);
+  if (pause !== null) lines.push(`It is paused: ${pausedText(pause)}.`);
+  if (fire === null) lines.push('It has not been due since it was created.');
+  else lines.push(`It was due last at ${time(fire.dueMs)}.`, ...ofFire(facts, fire));
+  const next = nextDue(timing, nowMs + 1);
+  if (next !== null) lines.push(`It is due next at ${time(next)}.`, ...forecast(facts, next));
+  return lines;
+}
+
+function scheduleOf({ name, schedule }: Facts): string[] {
+  if (schedule.length === 0) return [`${name} has no schedule: it runs only when somebody asks for it.`];
+  return [`${name} is due by ${schedule.join(' and by ')}.`];
+}
+
+function ofFire(facts: Facts, { became, dueMs, decidedMs }: LedgerEntry): string[] {
+  if (became.verdict === 'skipped') {
+    const detail = became.detail === null ? '' : ` (${became.detail})`;
+    return [`It was skipped: ${REASONS[became.reason]}${detail}.`];
+  }
+  const late = decidedMs - dueMs;
+  const lines = [`It became the run ${became.runKey}${late > 1000 ? `, ${seconds(late)} late` : ''}.`];
+  return facts.run === null
+    ? [...lines, 'That run is forgotten by now (retention).']
+    : [...lines, ...ofRun(facts, facts.run)];
+}
+
+/** How a run stands, and what it waits for. */
+export function ofRun(
+  { waitsFor, hostName }: Pick<Facts, 'waitsFor' | 'hostName'>,
+  run: RunRecord,
+): string[] {
+  const where = hostName === null ? '' : ` on ${hostName}`;
+  const cancelled = run.cancelRequestedBy === null ? '' : ` ${run.cancelRequestedBy} has asked to end it.`;
+  switch (run.state) {
+    case 'queued':
+      return [`It waits since ${time(run.queuedMs)}${waitsFor === null ? '' : `: ${waitsFor}`}.${cancelled}`];
+    case 'starting':
+      return [`It is being started${where}.${cancelled}`];
+    case 'running':
+      return [`It runs${where} since ${time(run.startedMs ?? run.queuedMs)}.${cancelled}`];
+    case 'unreachable':
+      return [`Its host${where} is silent: what is true of it will be known when that is back.${cancelled}`];
+    case 'ended':
+      return [ending(run, where)];
+  }
+}
+
+function ending(
+  { outcome, code, signal, error, startedMs, endedMs, attempt }: RunRecord,
+  where: string,
+): string {
+  const words = outcome?.replace('_', ' ') ?? 'ended';
+  const how =
+    outcome === 'failed' && code !== null ? ` (${code})` : outcome === 'killed' ? ` (${signal})` : '';
+  const took = startedMs === null || endedMs === null ? '' : ` after ${seconds(endedMs - startedMs)}`;
+  const attempts = attempt > 1 ? `, at attempt ${attempt}` : '';
+  return `It ${words === 'lost' ? 'was lost' : words === 'killed' || words === 'cancelled' ? `was ${words}` : words}${how}${where}${took}${attempts}${error === null ? '' : `: ${error}`}.`;
+}
+
+function pausedText({ sinceMs, untilMs, reason }: JobPause): string {
+  const until = untilMs === null ? '' : ` until ${time(untilMs)}`;
+  return `since ${time(sinceMs)}${until}${reason === null ? '' : ` (${reason})`}`;
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString().replace('.000Z', 'Z');
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
