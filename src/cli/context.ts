@@ -41,11 +41,10 @@ export function withGlobals(command: Command): Command {
     .addOption(
       new Option('--socket <address>', 'the daemon: unix:/path or tcp://host:port').argParser(address),
     )
+    .option('--url <address>', 'the cloud: http://host:port, https://host or unix:/path')
     .option('--json', 'print JSON: one value, or one a line where output streams')
     .addOption(
-      new Option('--token-file <path>', 'file with the token for the daemon (else ROCKSY_TOKEN)').argParser(
-        tokenFile,
-      ),
+      new Option('--token-file <path>', 'file with the token (else ROCKSY_TOKEN)').argParser(tokenFile),
     )
     .helpOption('-h, --help', 'show this help');
 }

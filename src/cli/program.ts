@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { cloudCommands } from './cloud/index.ts';
 import { commands } from './commands/index.ts';
 import { withGlobals } from './context.ts';
 
@@ -11,7 +12,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** The whole command line. */
 export function createProgram(): Command {
   const program = new Command('rocksy')
-    .description('Runs scripts through the rocksyd of this machine, warm.')
+    .description('Runs scripts, warm: on this machine through its rocksyd, on a fleet through the cloud.')
     .version(`rocksy ${version}`, '-V, --version', 'show the version')
     .enablePositionalOptions()
     .addHelpText(
@@ -24,13 +25,15 @@ Examples:
   $ rocksy doctor
 
 The daemon is looked for at --socket, else ROCKSY_SOCKET, else /run/rocksy/rocksyd.sock, else ./var/rocksyd.sock.
+The cloud is looked for at --url, else ROCKSY_URL, else /run/rocksy/rocksy.sock, else ./var/rocksy.sock, else http://127.0.0.1:31380.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no daemon answers; \`run\` and \`wait\`: the code of the run.`,
     );
-  for (const create of commands) {
+  for (const create of [...commands, ...cloudCommands]) {
     const command = create();
     program.addCommand(command, { hidden: command.name().startsWith('__') });
   }
-  for (const command of [program, ...program.commands]) {
+  const inner = program.commands.flatMap((command) => command.commands);
+  for (const command of [program, ...program.commands, ...inner]) {
     withGlobals(command).exitOverride().configureHelp({ helpWidth: 100 });
     command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rocksy: ')) });
     command.showHelpAfterError(`See \`${command === program ? '' : 'rocksy '}${command.name()} --help\`.`);

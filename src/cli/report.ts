@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
-import { ConnectionError, RocksyError } from '../client/index.ts';
+import { CloudError, ConnectionError, RocksyError } from '../client/index.ts';
+import { DocumentError } from '../document/index.ts';
 import { CliError, EXIT } from './exit.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -34,12 +35,30 @@ function reportOf(error: unknown): Report {
     const exitCode = code === 'wait_timeout' ? EXIT.notYet : EXIT.error;
     return { exitCode, code, message: error.message, hint: hint ?? HINTS[code], output };
   }
+  if (error instanceof CloudError) {
+    const { code, message, hint, status, problems = [] } = error;
+    const exitCode = status === 0 && code === 'unreachable' ? EXIT.unreachable : EXIT.error;
+    const lines = problems.map(({ file, line, key, message: what, hint: remedy }) =>
+      [line === 0 ? file : `${file}:${line}`, key, remedy === undefined ? what : `${what} (${remedy})`]
+        .filter((part) => part !== '')
+        .join(': '),
+    );
+    return { exitCode, code, message, hint: hint ?? CLOUD_HINTS[code], output: lines.join('\n') };
+  }
+  if (error instanceof DocumentError)
+    return { exitCode: EXIT.usage, code: 'invalid_configuration', message: error.format() };
   if (error instanceof ConnectionError) {
     const exitCode = error.reason === 'protocol' ? EXIT.error : EXIT.unreachable;
     return { exitCode, code: error.reason, message: error.message, hint: HINTS[error.reason] };
   }
   throw error;
 }
+
+const CLOUD_HINTS: { readonly [code: string]: string } = {
+  unreachable:
+    'Start one with `rocksy up` or `rocksy server`, or say where it is: --url ADDRESS or ROCKSY_URL.',
+  unauthorized: 'Give a token: --token-file PATH or ROCKSY_TOKEN.',
+};
 
 const HINTS: { readonly [code: string]: string } = {
   unreachable:

@@ -1,6 +1,6 @@
 // The TypeScript client of a rocksyd, exported as `rocksy/client` (docs/client.md): for programs, the command line and the cloud.
 // Must not know how the daemon does what it answers, nor who prints the answers.
-// Imports src/wire only.
+// Imports src/wire and src/api only.
 
 export {
   type ErrorCode,
@@ -29,6 +29,7 @@ export {
   type RunRequest,
   type StartedRun,
 } from './client.ts';
+export { CloudClient, CloudError, type CloudEvent, type CloudOptions, connectCloud } from './cloud/index.ts';
 export type { Hello } from './connection.ts';
 export { ConnectionError, type ConnectionFailure } from './errors.ts';
 export { type EventFilter, EventStream, type RunEvent } from './events.ts';

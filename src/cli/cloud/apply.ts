@@ -1,0 +1,83 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { JobChange } from '../../api/index.ts';
+import { subcommand } from '../context.ts';
+import { CliError } from '../exit.ts';
+import { harmless, type Style, type Terminal } from '../terminal.ts';
+import { type CloudContext, withCloud } from './context.ts';
+import { localTime } from './describe.ts';
+
+interface Options {
+  readonly file: readonly string[];
+  readonly dryRun?: true;
+  readonly prune?: true;
+}
+
+export function apply(): Command {
+  return subcommand('apply', 'Make jobs what job files say', [
+    'rocksy apply -f jobs/ --dry-run',
+    'rocksy apply -f jobs/ --prune',
+    'rocksy apply -f shop.yaml -f billing.yaml',
+  ])
+    .requiredOption('-f, --file <path>', 'a job file, or a folder with such files (*.yaml, *.yml)', collect)
+    .option('--dry-run', 'only say what would change')
+    .option('--prune', 'delete jobs of these projects that are in no file')
+    .action(withCloud(act));
+}
+
+function collect(path: string, former: readonly string[] = []): readonly string[] {
+  return [...former, path];
+}
+
+async function act(context: CloudContext, { file, dryRun, prune }: Options): Promise<void> {
+  const { cloud, terminal, json } = context;
+  const files = (await Promise.all(file.map(filesAt))).flat();
+  const answer = await cloud.call('applyJobs', {
+    body: { files, dry_run: dryRun === true, prune: prune === true },
+  });
+  if (json) terminal.json(answer);
+  else show(answer.jobs, dryRun === true, terminal);
+}
+
+async function filesAt(path: string): Promise<{ name: string; text: string }[]> {
+  const kind = await stat(path).catch((error: Error) => {
+    throw new CliError(`${path} can't be read: ${error.message}`);
+  });
+  if (!kind.isDirectory()) return [{ name: path, text: await readFile(path, 'utf8') }];
+  const names = (await readdir(path, { recursive: true })).filter((name) => /\.ya?ml$/.test(name)).toSorted();
+  if (names.length === 0) throw new CliError(`${path} has no *.yaml and no *.yml`);
+  return await Promise.all(
+    names.map(async (name) => ({ name: join(path, name), text: await readFile(join(path, name), 'utf8') })),
+  );
+}
+
+const SIGNS: Record<JobChange['change'], readonly [sign: string, style: Style]> = {
+  created: ['+', 'green'],
+  changed: ['~', 'yellow'],
+  removed: ['-', 'red'],
+  superfluous: ['?', 'dim'],
+  unchanged: ['=', 'dim'],
+};
+
+function show(jobs: readonly JobChange[], isDryRun: boolean, terminal: Terminal): void {
+  const told = jobs.filter(({ change }) => change !== 'unchanged');
+  for (const job of told) {
+    const [sign, style] = SIGNS[job.change];
+    const hint = job.change === 'superfluous' ? ' (in no file; --prune deletes it)' : '';
+    terminal.print(
+      `${terminal.paint(style, `${sign} ${harmless(job.project)}/${harmless(job.name)}`)}${hint}`,
+    );
+    for (const { key, before, after } of job.changes)
+      terminal.print(
+        `    ${key}: ${harmless(JSON.stringify(before) ?? 'nothing')} → ${harmless(JSON.stringify(after) ?? 'nothing')}`,
+      );
+    const [was, is] = [job.next_due_before, job.next_due_after].map((due) => due.map(localTime).join(', '));
+    if (was !== is && was !== '') terminal.print(`    was due next: ${was}`);
+    if (is !== '' && was !== is) terminal.print(`    due next: ${is}`);
+  }
+  const count = (change: JobChange['change']) => jobs.filter((job) => job.change === change).length;
+  terminal.print(
+    `${count('created')} created, ${count('changed')} changed, ${count('removed')} deleted, ${count('unchanged')} as they were${isDryRun ? ': a dry run, nothing has been done' : ''}`,
+  );
+}
