@@ -25,10 +25,16 @@ export function withCloud<A extends unknown[]>(act: (context: CloudContext, ...a
   };
 }
 
-/** Whether a command that both can answer is meant for the cloud: `--url` or ROCKSY_URL says so. */
-export function meansCloud(command: Command): boolean {
-  const { url } = command.optsWithGlobals<GlobalOptions>();
-  return url !== undefined || (process.env.ROCKSY_URL ?? '') !== '';
+/** Of a command that both can answer: the cloud where `--url` or ROCKSY_URL says so, else the local daemon. */
+export function cloudOr<A extends unknown[]>(
+  ofCloud: (this: Command, ...args: A) => Promise<void>,
+  ofDaemon: (this: Command, ...args: A) => Promise<void>,
+) {
+  return async function action(this: Command, ...args: A): Promise<void> {
+    const { url } = this.optsWithGlobals<GlobalOptions>();
+    const isCloud = url !== undefined || (process.env.ROCKSY_URL ?? '') !== '';
+    await (isCloud ? ofCloud : ofDaemon).apply(this, args);
+  };
 }
 
 const DEFAULT_PROJECT = 'default';

@@ -33,5 +33,6 @@ export const cloudCommands: readonly (() => Command)[] = [
   audit,
   top,
 ];
-export { meansCloud, withCloud } from './context.ts';
+export { cloudOr, withCloud } from './context.ts';
 export { drain as drainHost } from './hosts.ts';
+export { logsOfCloud } from './logs.ts';

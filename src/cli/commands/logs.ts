@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { cloudOr, logsOfCloud } from '../cloud/index.ts';
 import { type Context, subcommand, withContext } from '../context.ts';
 import { logLine } from '../log-line.ts';
 import { readLog, readTail } from '../tail.ts';
@@ -24,7 +25,7 @@ export function logs(): Command {
         .conflicts('tail'),
     )
     .option('-n, --tail <lines>', 'only the last lines', count)
-    .action(withContext(act));
+    .action(cloudOr(logsOfCloud, withContext(act)));
 }
 
 async function act(context: Context, key: string, { follow, since, tail }: Options): Promise<void> {

@@ -82,7 +82,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
 export function waitsText(leader: Leader, waits: WaitsFor): string {
   switch (waits.for) {
     case 'time':
-      return `not before ${new Date(waits.untilMs).toISOString()}`;
+      return `${waits.because === null ? '' : `${waits.because}; `}not before ${new Date(waits.untilMs).toISOString()}`;
     case 'limit': {
       const [kind] = waits.limit.name.split(' ');
       const of = kind === 'job' ? 'of its job' : kind === 'key' ? 'with its key' : 'of its backfill';

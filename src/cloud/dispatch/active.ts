@@ -10,6 +10,8 @@ export interface Active {
   cancelRequestedMs: number | null;
   /** Why this host. */
   placement: string | null;
+  /** Why the last host has not begun it. */
+  refusal: string | null;
   /** What is to happen if nothing happens: at most one of these at a time. */
   timer: Disposable | null;
   queueTimer: Disposable | null;
@@ -21,6 +23,7 @@ export function activeOf(created: Active['created']): Active {
     run: queued(created.key, created.spec, created.notBeforeMs),
     cancelRequestedMs: null,
     placement: null,
+    refusal: null,
     timer: null,
     queueTimer: null,
   };

@@ -52,7 +52,8 @@ export interface DispatcherOptions {
 
 /** What a run waits for. */
 export type WaitsFor =
-  | { readonly for: 'time'; readonly untilMs: number }
+  /** `because`: a host has refused it. */
+  | { readonly for: 'time'; readonly untilMs: number; readonly because: string | null }
   | { readonly for: 'limit'; readonly limit: Limit; readonly taken: number }
   | { readonly for: 'host'; readonly refusals: readonly { readonly host: string; readonly reason: string }[] }
   | { readonly for: 'turn' };
@@ -188,7 +189,8 @@ export class Dispatcher implements Disposable {
     const active = this.#active.get(key);
     if (active === undefined || active.run.phase.state !== 'queued') return null;
     const { notBeforeMs } = active.run.phase;
-    if (notBeforeMs > this.#options.clock.nowMs()) return { for: 'time', untilMs: notBeforeMs };
+    if (notBeforeMs > this.#options.clock.nowMs())
+      return { for: 'time', untilMs: notBeforeMs, because: active.refusal };
     const limit = this.#queue.heldBy(limitsOf(active.created));
     if (limit !== null) return { for: 'limit', limit, taken: this.#queue.taken(limit.name) };
     const { host, refusals } = this.#placementOf(active);
@@ -426,6 +428,7 @@ export class Dispatcher implements Disposable {
       if (active === undefined) throw new Error(`the queue has ${key}, which nobody wants to run`);
       const { host, refusals } = this.#placementOf(active);
       if (host === null) return false;
+      active.refusal = null;
       active.placement = refusals.length === 0 ? null : JSON.stringify(refusals.slice(0, 20));
       // The queue has counted it; the host counts it before its turn comes.
       const { jobId, spec } = active.created;
@@ -474,6 +477,7 @@ export class Dispatcher implements Disposable {
     const forGood = !PASSING_REFUSALS.has(code);
     const error = `${host.name}: ${message}`;
     const againMs = nowMs + REFUSED_PAUSE_MS;
+    active.refusal = error;
     this.#apply(active, { type: 'refused', attempt, error, forGood, againMs }, null);
   }
 

@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { isatty } from 'node:tty';
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
@@ -39,7 +40,7 @@ async function keep(file: string, args: readonly string[]): Promise<void> {
   const config = loadServerConfig(file, process.env);
   const log = createLog(config.log.level, 'keeper', 2);
   try {
-    mkdirSync(config.state, { recursive: true, mode: 0o700 });
+    makeFolder(config.state, 0o700);
     process.exitCode = await runKeeper({
       listeners: listenersOf(config),
       lockDir: config.state,
@@ -59,6 +60,13 @@ async function keep(file: string, args: readonly string[]): Promise<void> {
     process.stderr.write(`rocksy server: ${(error as Error).message}${hint}\n`);
     process.exitCode = 1;
   }
+}
+
+/** The folders above it others may pass through: a rocksyd beside it may keep its own there. */
+function makeFolder(folder: string, mode: number): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder), 0o711);
+  mkdirSync(folder, { mode });
 }
 
 async function work(file: string): Promise<void> {

@@ -1,8 +1,8 @@
 import net from 'node:net';
 import type { Logger } from 'pino';
+import type { Listen } from '../../document/index.ts';
 import { getDescriptorLimit, getPeerCredentials } from '../../posix/index.ts';
 import { encodeAnswer, errorFields, RocksyError } from '../../wire/index.ts';
-import type { Listen } from '../../document/index.ts';
 import type { Auth, Limits, Role } from '../config/index.ts';
 import { type Answerer, Connection, type Transport } from './connection.ts';
 import {

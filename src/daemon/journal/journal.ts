@@ -106,6 +106,11 @@ export class Journal implements AsyncDisposable {
     return this.#turns.submit({ op: 'free', key, tombstoneMs: tombstone ? this.#now() : null });
   }
 
+  /** The cloud has the outcome of its run: from now on it is kept like any other. False: it was so before, or is none of its. */
+  settle(key: RunKey): Promise<boolean> {
+    return this.#turns.submit({ op: 'settle', key });
+  }
+
   /** The run as it was last committed. Once it has ended, without its stdin. */
   get(key: RunKey): Run | undefined {
     return this.#reader.get(key);

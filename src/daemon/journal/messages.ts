@@ -30,6 +30,7 @@ export type Op =
   | { readonly op: 'accept'; readonly run: RunColumns; readonly tombstonesSinceMs: number }
   | { readonly op: 'record'; readonly key: RunKey; readonly to: PhaseColumns }
   | { readonly op: 'free'; readonly key: RunKey; readonly tombstoneMs: number | null }
+  | { readonly op: 'settle'; readonly key: RunKey }
   /** The newest of the ended local runs that are beyond the newest `keep`, or null. */
   | { readonly op: 'excess'; readonly keep: number }
   /** The oldest ended local runs, up to the bound. Only read. */
@@ -43,6 +44,7 @@ export interface Results {
   readonly accept: Accepted;
   readonly record: 'recorded' | 'superseded' | 'unknown';
   readonly free: boolean;
+  readonly settle: boolean;
   readonly excess: EndedBound | null;
   readonly expirable: readonly Expirable[];
   readonly forget: number;

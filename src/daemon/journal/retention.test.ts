@@ -103,7 +103,7 @@ test('runs whose files could not be deleted are kept for the next time', async (
   assert.equal((await journal.expire(policy)).length, 3);
 });
 
-test('runs of the cloud stay until they are freed, and are not counted among those that are kept', async (t) => {
+test('runs of the cloud stay until it has their outcomes, and are not counted among those that are kept', async (t) => {
   const journal = await openJournal(t);
   for (const i of [0, 1, 2]) {
     const key = `cloud-${i}`;
@@ -121,4 +121,13 @@ test('runs of the cloud stay until they are freed, and are not counted among tho
   );
   assert.equal(await journal.free(keyOf('cloud-1'), { tombstone: true }), true);
   assert.deepEqual(left(journal), ['cloud-2', 'cloud-0']);
+  assert.equal(await journal.settle(keyOf('cloud-0')), true);
+  assert.equal(await journal.settle(keyOf('cloud-0')), false);
+  assert.equal(journal.get(keyOf('cloud-0'))?.identity.origin, 'cloud');
+  assert.deepEqual(
+    journal.list({ origin: 'cloud', limit: 10 }).runs.map(({ identity }) => identity.key),
+    ['cloud-2'],
+  );
+  await journal.expire({ nowMs: 1e12, maxAgeMs: 0, maxCount: 0 });
+  assert.deepEqual(left(journal), ['cloud-2']);
 });

@@ -95,7 +95,8 @@ export function runOfRow(row: Row): Run {
       file: text(row, 'file') as RunFile,
       pool: text(row, 'pool'),
       job: optionalText(row, 'job'),
-      origin: optionalText(row, 'origin') === 'cloud' ? 'cloud' : 'local',
+      // 'settled': the cloud has its outcome.
+      origin: optionalText(row, 'origin') === null ? 'local' : 'cloud',
       spec: stdin === null ? spec : { ...spec, stdin: JSON.parse(stdin) as string },
       queuedMs: Number(row.queued_ms),
     },

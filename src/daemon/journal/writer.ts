@@ -67,6 +67,8 @@ export class Writer {
         return this.#record(op);
       case 'free':
         return this.#free(op);
+      case 'settle':
+        return this.#sql.settle.run(op.key).changes > 0;
       case 'excess':
         return endedBound(this.#sql.excess.get(op.keep));
       case 'expirable':
@@ -146,7 +148,7 @@ function endedBound(row: ReturnType<StatementSync['get']>): EndedBound | null {
 }
 
 /**
- * Of the cloud's runs each is kept until it is freed. Both sides are read from indexes alone: `AND origin IS NULL` would
+ * Of the cloud's runs each is kept until the cloud has its outcome; then it is like any other. Both sides are read from indexes alone: `AND origin IS NULL` would
  * look up the row of each of a million.
  */
 const NOT_THE_CLOUDS = "seq NOT IN (SELECT seq FROM run INDEXED BY run_origin WHERE origin = 'cloud')";
@@ -175,6 +177,9 @@ function prepareAll(db: DatabaseSync) {
        RETURNING seq`,
     ),
     free: db.prepare("DELETE FROM run WHERE key = ? AND state = 'ended'"),
+    settle: db.prepare(
+      "UPDATE run SET origin = 'settled' WHERE key = ? AND state = 'ended' AND origin = 'cloud'",
+    ),
     bury: db.prepare('INSERT OR REPLACE INTO tombstone (key, freed_ms) VALUES (?, ?)'),
     excess: db.prepare(
       `SELECT ended_ms, seq FROM run INDEXED BY run_ended WHERE state = 'ended' AND ${NOT_THE_CLOUDS}
