@@ -12,10 +12,12 @@ import { server } from './server.ts';
 import { audit, tokens } from './tokens.ts';
 import { top } from './top.ts';
 import { trigger } from './trigger.ts';
+import { up } from './up/index.ts';
 import { why } from './why.ts';
 
 /** In the order in which help shows them. */
 export const cloudCommands: readonly (() => Command)[] = [
+  up,
   server,
   apply,
   jobs,
