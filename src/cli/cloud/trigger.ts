@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import type { Run } from '../../api/index.ts';
 import type { CloudClient, JsonValue } from '../../client/index.ts';
@@ -37,18 +36,14 @@ async function act(
   params: readonly string[],
   { key, priority, follow, wait }: Options,
 ): Promise<void> {
-  const started = await cloud.call(
-    'triggerJob',
-    {
-      params: jobName(job),
-      body: {
-        ...(params.length === 0 ? {} : { params: params.map(param) as JsonValue[] }),
-        ...(key === undefined ? {} : { key }),
-        ...(priority === undefined ? {} : { priority }),
-      },
+  const started = await cloud.call('triggerJob', {
+    params: jobName(job),
+    body: {
+      ...(params.length === 0 ? {} : { params: params.map(param) as JsonValue[] }),
+      ...(key === undefined ? {} : { key }),
+      ...(priority === undefined ? {} : { priority }),
     },
-    { idempotencyKey: randomUUID() },
-  );
+  });
   if (follow === true) {
     if (!json) terminal.note(harmless(started.key));
     for await (const chunk of cloud.followLog(started.key)) await terminal.pass(chunk);

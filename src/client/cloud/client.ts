@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import {
@@ -10,12 +11,17 @@ import {
 } from '../../api/index.ts';
 import { type CloudAddress, cloudAddressText, defaultCloudAddress, parseCloudAddress } from './address.ts';
 import { CloudError } from './error.ts';
-import { HttpSender, textOf } from './http.ts';
+import { type HttpRequest, HttpSender, textOf } from './http.ts';
 import { eventsOf } from './sse.ts';
 
 export interface CloudOptions {
   /** Default: `ROCKSY_TOKEN`. Over the cloud's own Unix socket none is needed. */
   readonly token?: string | undefined;
+  /**
+   * How long to try again when a connection that was there is lost: the cloud is being restarted. Default 15,000. What is
+   * sent again is done once: requests carry an Idempotency-Key.
+   */
+  readonly patienceMs?: number;
 }
 
 /** What goes in; what is empty may be left out. */
@@ -64,8 +70,11 @@ export class CloudClient implements Disposable {
   readonly #address: CloudAddress;
   readonly #sender: HttpSender;
   readonly #token: string | undefined;
+  readonly #patienceMs: number;
+  #everConnected = false;
 
-  constructor(address: CloudAddress, { token = process.env.ROCKSY_TOKEN }: CloudOptions) {
+  constructor(address: CloudAddress, { token = process.env.ROCKSY_TOKEN, patienceMs }: CloudOptions) {
+    this.#patienceMs = patienceMs ?? 15_000;
     this.#address = address;
     this.#sender = new HttpSender(address);
     this.#token = token === '' ? undefined : token;
@@ -83,7 +92,7 @@ export class CloudClient implements Disposable {
       method: operation.method,
       path: `${pathOf(operation.path, input.params ?? {})}${queryOf(input.query ?? {})}`,
       body: operation.body === null ? null : JSON.stringify(input.body ?? {}),
-      more,
+      more: operation.method === 'POST' ? { idempotencyKey: randomUUID(), ...more } : more,
     });
     const text = await textOf(response);
     try {
@@ -176,25 +185,39 @@ export class CloudClient implements Disposable {
       ...(more.idempotencyKey === undefined ? {} : { 'idempotency-key': more.idempotencyKey }),
       ...more.headers,
     };
-    let response: IncomingMessage;
-    try {
-      response = await this.#sender.send({
-        method,
-        path: `${BASE}${path}`,
-        headers,
-        body,
-        signal: more.signal,
-      });
-    } catch (cause) {
-      more.signal?.throwIfAborted();
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new CloudError('unreachable', 0, `No cloud answers at ${this.address}: ${reason}`, undefined, {
-        cause,
-      });
-    }
+    const response = await this.#exchange({
+      method,
+      path: `${BASE}${path}`,
+      headers,
+      body,
+      signal: more.signal,
+    });
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     throw problemOf(await textOf(response), status, this.address);
+  }
+
+  /** Again after a loss: the former time may have had its effect, and has it once. */
+  async #exchange(request: HttpRequest): Promise<IncomingMessage> {
+    const until = performance.now() + this.#patienceMs;
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
+      try {
+        const response = await this.#sender.send(request);
+        this.#everConnected = true;
+        return response;
+      } catch (cause) {
+        request.signal?.throwIfAborted();
+        if (!this.#everConnected || performance.now() > until) throw this.#unreachable(cause);
+        await wait(pauseMs, undefined, request.signal === undefined ? {} : { signal: request.signal });
+      }
+    }
+  }
+
+  #unreachable(cause: unknown): CloudError {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new CloudError('unreachable', 0, `No cloud answers at ${this.address}: ${reason}`, undefined, {
+      cause,
+    });
   }
 
   [Symbol.dispose](): void {

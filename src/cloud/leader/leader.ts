@@ -122,6 +122,7 @@ export class Leader implements AsyncDisposable {
 
   async #resume(): Promise<void> {
     const { store } = this.#options;
+    await store.idempotencyKeys.forgetPending();
     this.#pauseOfAll = await store.settings.get<JobPause>(PAUSE);
     for await (const job of store.jobs.each()) this.book.put(job);
     await this.book.settle();

@@ -50,7 +50,8 @@ export class CloudServer implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { store, leader, api, housekeeping } = this.#parts;
-    await api.close();
+    // A server is closed when all its connections are, the hosts' links among them.
+    await Promise.all([api.close(), leader.hub.close()]);
     await housekeeping.close();
     await leader[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();

@@ -47,6 +47,11 @@ export class IdempotencyKeys {
       .execute();
   }
 
+  /** Whoever dealt with these has died meanwhile: they may be done anew. */
+  async forgetPending(): Promise<void> {
+    await this.#access.db.deleteFrom('idempotencyKeys').where('answer', 'is', null).execute();
+  }
+
   /** The request failed: it may be done anew. */
   async forget(key: string): Promise<void> {
     await this.#access.db.deleteFrom('idempotencyKeys').where('key', '=', storable(key)).execute();

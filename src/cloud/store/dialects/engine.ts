@@ -1,4 +1,4 @@
-import type { Dialect, Kysely } from 'kysely';
+import type { Dialect, Kysely, RawBuilder } from 'kysely';
 import type { Wording } from '../migrations/index.ts';
 import type { Database } from '../schema.ts';
 
@@ -18,6 +18,17 @@ export interface Engine {
   /** Until the end of the transaction nobody else appends an event: ids are committed in their order. */
   lockEvents(db: Kysely<Database>): Promise<void>;
   tableNames(db: Kysely<never>): Promise<string[]>;
+  /**
+   * A column that SQLite must not choose an index by: it keeps no statistics, and guesses. PostgreSQL knows how often a
+   * value is there, and decides by itself.
+   */
+  unguessed(column: string): RawBuilder<unknown>;
+  /** Begins a transaction that reads all the time what was there at its beginning, and keeps nobody from writing. */
+  readonly beginSnapshot: string;
+  /** The rows of a JSON array of objects as a table `c`, by the types of the columns of that table. */
+  rowsOf(table: string, columns: readonly string[], json: string): RawBuilder<unknown>;
+  /** Where the ids of a table were given and not counted up: goes on after the last one. */
+  resumeIds(db: Kysely<never>, table: string): Promise<void>;
   /** Writes a consistent copy while others go on reading and writing. */
   backup(file: string): Promise<void>;
 }

@@ -32,6 +32,10 @@ export function postgresEngine(url: string, onIdleError: (error: Error) => void)
     nowMs,
     lockEvents,
     tableNames,
+    unguessed: (column) => sql.raw(column),
+    beginSnapshot: 'begin transaction isolation level repeatable read, read only',
+    rowsOf: (table, _columns, json) => sql`json_populate_recordset(NULL::${sql.table(table)}, ${json}::json) AS c`,
+    resumeIds,
     backup: async () => {
       throw new StoreError(
         'not_supported',
@@ -78,6 +82,13 @@ async function tableNames(db: Kysely<never>): Promise<string[]> {
     name: string;
   }>`SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()`.execute(db);
   return rows.map(({ name }) => name);
+}
+
+async function resumeIds(db: Kysely<never>, table: string): Promise<void> {
+  await sql`
+    SELECT setval(pg_get_serial_sequence(${table}, 'id'), max(id)) FROM ${sql.table(table)} HAVING count(*) > 0`.execute(
+    db,
+  );
 }
 
 /** Server and database, without user and password. */

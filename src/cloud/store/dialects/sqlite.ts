@@ -1,4 +1,5 @@
-import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { type Kysely, SqliteAdapter, SqliteDialect, sql } from 'kysely';
 import { StoreError } from '../error.ts';
@@ -23,6 +24,15 @@ export function sqliteEngine(file: string, { create }: { readonly create: boolea
     // A transaction that writes is alone.
     lockEvents: async () => undefined,
     tableNames,
+    // https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
+    unguessed: (column) => sql.raw(`+${column}`),
+    beginSnapshot: 'begin deferred',
+    rowsOf: (_table, columns, json) => {
+      const values = sql.raw(columns.map((name) => `value ->> '${name}' AS ${name}`).join(', '));
+      return sql`(SELECT ${values} FROM json_each(${json})) AS c`;
+    },
+    // It has seen them.
+    resumeIds: async () => undefined,
     backup: (target) => backUp(file, target),
   };
 }
@@ -67,15 +77,36 @@ async function tableNames(db: Kysely<never>): Promise<string[]> {
 
 /** By a connection of its own: SQLite makes no backup from one that is in the middle of a transaction. */
 async function backUp(file: string, target: string): Promise<void> {
+  if (isSameFile(file, target))
+    throw new StoreError('not_supported', `${target} is the store itself`, { hint: 'name another file' });
   const part = `${target}.part`;
   const source = new DatabaseSync(file, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
   try {
     rmSync(part, { force: true });
     closeSync(openSync(part, 'wx', 0o600));
     await backup(source, part, { rate: ALL_PAGES });
+    toDisk(part);
     renameSync(part, target);
+    toDisk(dirname(target));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const hint = 'its folder must exist, be writable and have room for a copy of the store';
+    throw new StoreError('backup_failed', `The backup ${target} can't be written: ${reason}`, { hint, cause });
   } finally {
     source.close();
     rmSync(part, { force: true });
   }
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const a = statSync(one, { throwIfNoEntry: false });
+  const b = statSync(other, { throwIfNoEntry: false });
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
+}
+
+/** Or a loss of power after the rename could leave an empty file under the name of the backup before. */
+function toDisk(path: string): void {
+  const fd = openSync(path, 'r');
+  fsyncSync(fd);
+  closeSync(fd);
 }

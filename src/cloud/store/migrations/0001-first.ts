@@ -19,6 +19,7 @@ export const first: MigrationStep = ({ generatedId }) => [
     pause_reason text
   )`,
   `CREATE UNIQUE INDEX jobs_name ON jobs (project, name) WHERE deleted_ms IS NULL`,
+  `CREATE INDEX jobs_former ON jobs (project, name, created_ms) WHERE deleted_ms IS NOT NULL`,
 
   `CREATE TABLE job_versions (
     job_id text NOT NULL REFERENCES jobs (id),
@@ -96,20 +97,23 @@ export const first: MigrationStep = ({ generatedId }) => [
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'ended') = (ended_ms IS NOT NULL))
   )`,
-  // Lists, newest first: of all, of a project, of a job, of a host; each but the last by outcome too.
+  // Lists, newest first: of all, of a project, of a job, of a host. That of a host has job and project behind, so that a
+  // job that has never been there is not looked for row by row.
   `CREATE INDEX runs_age ON runs (queued_ms, key)`,
   `CREATE INDEX runs_project ON runs (project, queued_ms, key)`,
-  `CREATE INDEX runs_job ON runs (job_id, queued_ms, key)`,
-  `CREATE INDEX runs_host ON runs (host_id, queued_ms, key)`,
-  `CREATE INDEX runs_outcome ON runs (outcome, queued_ms, key)`,
-  `CREATE INDEX runs_project_outcome ON runs (project, outcome, queued_ms, key)`,
-  `CREATE INDEX runs_job_outcome ON runs (job_id, outcome, queued_ms, key)`,
+  `CREATE INDEX runs_job ON runs (job_id, queued_ms, key) WHERE job_id IS NOT NULL`,
+  `CREATE INDEX runs_host ON runs (host_id, queued_ms, key, job_id, project) WHERE host_id IS NOT NULL`,
+  // The same by outcome: of those that did not succeed, which are few, and of a job all (when has it succeeded last?).
+  // Whoever looks for success elsewhere finds it among the first of the lists above.
+  `CREATE INDEX runs_outcome ON runs (outcome, queued_ms, key) WHERE outcome <> 'succeeded'`,
+  `CREATE INDEX runs_project_outcome ON runs (project, outcome, queued_ms, key) WHERE outcome <> 'succeeded'`,
+  `CREATE INDEX runs_host_outcome ON runs (host_id, outcome, queued_ms, key) WHERE outcome <> 'succeeded'`,
+  `CREATE INDEX runs_job_outcome ON runs (job_id, outcome, queued_ms, key) WHERE outcome IS NOT NULL`,
   // The few that have not ended, whatever the number of those that have.
   `CREATE INDEX runs_active ON runs (queued_ms, key, state) WHERE state <> 'ended'`,
   // Retention, and counts of what ended of late.
   `CREATE INDEX runs_ended ON runs (ended_ms, key, outcome) WHERE state = 'ended'`,
 
-  // Attempts that ended and were followed by another one: the last one is the run's own row.
   // Of a job that follows from several others: those that have succeeded since it was started last.
   `CREATE TABLE arrivals (
     job_id text NOT NULL REFERENCES jobs (id),
@@ -118,6 +122,7 @@ export const first: MigrationStep = ({ generatedId }) => [
     PRIMARY KEY (job_id, parent)
   )`,
 
+  // Attempts that ended and were followed by another one: the last one is the run's own row.
   `CREATE TABLE attempts (
     run_key text NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
     attempt integer NOT NULL,
