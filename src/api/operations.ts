@@ -65,6 +65,17 @@ const reason = Type.Optional(Type.String({ maxLength: 1000 }));
 const priority = Type.Optional(Type.Integer({ minimum: -1000, maximum: 1000 }));
 const params = Type.Optional(Type.Array(Type.Unknown()));
 const key = Type.Optional(Type.String({ minLength: 1, maxLength: 255 }));
+const newRun = Type.Object({
+  project: Type.Optional(name),
+  pool: name,
+  class: Type.Optional(Type.String({ minLength: 1, maxLength: 1000 })),
+  params,
+  argv: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
+  key,
+  priority,
+  timeout_ms: Type.Optional(Type.Integer({ minimum: 1 })),
+  labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+});
 const pauseBody = Type.Object({ until_ms: Type.Optional(Ms), reason });
 
 export const operations = {
@@ -264,18 +275,23 @@ export const operations = {
     path: '/runs',
     summary: 'Runs a class or a command that is no job',
     role: 'operator',
-    body: Type.Object({
-      project: Type.Optional(name),
-      pool: name,
-      class: Type.Optional(Type.String({ minLength: 1, maxLength: 1000 })),
-      params,
-      argv: Type.Optional(Type.Array(Type.String(), { minItems: 1 })),
-      key,
-      priority,
-      timeout_ms: Type.Optional(Type.Integer({ minimum: 1 })),
-      labels: Type.Optional(Type.Record(Type.String(), Type.String())),
-    }),
+    body: newRun,
     answer: Run,
+  }),
+  createRuns: operation({
+    method: 'POST',
+    path: '/runs/batch',
+    summary: 'Runs many classes or commands that are no jobs, with one commit',
+    role: 'operator',
+    body: Type.Object({ runs: Type.Array(newRun, { minItems: 1, maxItems: 1000 }) }),
+    answer: Type.Object({
+      runs: Type.Array(
+        Type.Object({
+          key: Type.String(),
+          created: Type.Boolean({ description: 'false: the key was there' }),
+        }),
+      ),
+    }),
   }),
   getRun: operation({
     method: 'GET',

@@ -127,9 +127,14 @@ export class Dispatcher implements Disposable {
   /** False: there is, or was, a run of this key. Throws QueueFull. Resolves when it is in the store. */
   async add(request: RunRequest): Promise<boolean> {
     if (this.#active.has(request.key)) return false;
-    if (this.#queue.size >= this.#options.maxQueued)
-      throw new QueueFull(`${this.#queue.size} runs are waiting already`);
+    this.assertRoom(1);
     return await this.#create(request);
+  }
+
+  /** Throws QueueFull where so many more would be too many. */
+  assertRoom(count: number): void {
+    if (this.#queue.size + count > this.#options.maxQueued)
+      throw new QueueFull(`${this.#queue.size} runs are waiting already`);
   }
 
   #create(request: RunRequest): Promise<boolean> {

@@ -9,6 +9,6 @@ export type {
   ScheduleDefinition,
 } from './definition.ts';
 export { type Change, type Difference, differenceOf } from './difference.ts';
-export { parseJobs } from './parse.ts';
+export { definitionOf, parseJobs } from './parse.ts';
 export { type JobFile, jobFileSchema, type RawJob } from './schema.ts';
 export { timingOf } from './timing.ts';

@@ -21,6 +21,20 @@ export function parseJobs(text: string, file: string): JobDefinition[] {
   return jobs;
 }
 
+/** What is given as data has no lines. */
+const DATA = { value: null, problems: [], positionOf: () => ({ line: 0, column: 0 }) };
+
+/** The definition of a run that is no job: what may stand below a name in a job file, as data. Throws a DocumentError. */
+export function definitionOf(project: string, raw: unknown): JobDefinition {
+  const file = { project, jobs: { run: raw } };
+  const { violations, sound } = checker.check(file);
+  const findings = new Findings('body', DATA, violations);
+  const [definition] = sound === null ? [] : resolve(sound, findings);
+  if (findings.problems.length > 0) throw new DocumentError('body', findings.problems);
+  if (definition === undefined) throw new Error('a file with one job has one job');
+  return definition;
+}
+
 function resolve(
   { project = DEFAULT_PROJECT, defaults = {}, jobs }: JobFile,
   findings: Findings,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type RunSpec, specOf } from '../../dispatch/index.ts';
-import { parseJobs } from '../../jobs/index.ts';
+import { type RunRequest, type RunSpec, specOf } from '../../dispatch/index.ts';
+import { definitionOf } from '../../jobs/index.ts';
 import type { HostId, JobId, RunKey, RunRecord } from '../../store/index.ts';
 import { uuidV5 } from '../../store/index.ts';
 import { assertProject, projectsOf } from '../auth.ts';
@@ -52,45 +52,57 @@ async function hostIdOf(cloud: OfRun['cloud'], name: string): Promise<HostId> {
 }
 
 const createRun: Handler<'createRun'> = async ({ body, asker, cloud, runKey }) => {
+  const request = requestOf(runKey === null ? body : { key: runKey, ...body }, asker, cloud);
+  const isNew = await cloud.leader.dispatcher.add(request);
+  const record = await recordOf({ params: { key: request.key }, asker, cloud });
+  if (!isNew) assertSame(record, request.spec);
+  return runView(cloud.leader, record);
+};
+
+/** All of them are taken, or none: what is wrong with one is told before any is made. */
+const createRuns: Handler<'createRuns'> = async ({ body, asker, cloud }) => {
+  const requests = body.runs.map((each) => requestOf(each, asker, cloud));
+  cloud.leader.dispatcher.assertRoom(requests.length);
+  const created = await Promise.all(requests.map((request) => cloud.leader.dispatcher.add(request)));
+  return { runs: requests.map(({ key }, i) => ({ key, created: created[i] === true })) };
+};
+
+type NewRun = Call<'createRun'>['body'];
+
+/** By the same rules as a job, and with the same defaults. */
+function requestOf(body: NewRun, asker: OfRun['asker'], cloud: OfRun['cloud']): RunRequest {
   const {
     project = asker.project ?? DEFAULT_PROJECT,
     key,
-    priority,
+    priority = 0,
     timeout_ms: timeoutMs,
     pool,
     labels,
     ...what
   } = body;
   assertProject(asker, project, `project ${project}`);
-  // By the same rules as a job, and with the same defaults.
   const job = {
     pool,
     ...what,
     ...(labels === undefined ? {} : { labels }),
     ...(timeoutMs === undefined ? {} : { timeout: `${timeoutMs}ms` }),
   };
-  const [definition] = parseJobs(JSON.stringify({ project, jobs: { run: job } }), 'body');
-  if (definition === undefined) throw new Error('a file with one job has one job');
   const nowMs = cloud.clock.nowMs();
-  const chosen = (key ?? runKey ?? randomUUID()) as RunKey;
-  const isNew = await cloud.leader.dispatcher.add({
-    key: chosen,
+  return {
+    key: (key ?? randomUUID()) as RunKey,
     jobId: null,
     job: null,
     jobVersion: null,
     project,
     pool,
-    spec: specOf(definition),
+    spec: specOf(definitionOf(project, job)),
     cause: { kind: 'api', ref: asker.name },
-    priority: priority ?? 0,
+    priority,
     queuedMs: nowMs,
     dueMs: null,
     notBeforeMs: nowMs,
-  });
-  const record = await recordOf({ params: { key: chosen }, asker, cloud });
-  if (!isNew) assertSame(record, specOf(definition));
-  return runView(cloud.leader, record);
-};
+  };
+}
 
 /** A key that is used again means the same run. */
 function assertSame({ key, spec }: RunRecord, wanted: RunSpec): void {
@@ -187,6 +199,7 @@ const rerunRuns: Handler<'rerunRuns'> = async (call) => {
 export const runHandlers = {
   listRuns,
   createRun,
+  createRuns,
   getRun,
   cancelRun,
   rerunRun,
