@@ -25,6 +25,7 @@ const leader = await Leader.start({
   silentAfterMs: 60_000,
   lostAfterMs: 60_000,
   maxQueued: 1_000_000,
+  allowsCommands: false,
   deposed: fail,
 });
 if (leader === null) throw new Error('somebody else leads');

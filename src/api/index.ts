@@ -11,10 +11,12 @@ export {
   operations,
 } from './operations.ts';
 export type {
+  AlertDelivery,
   Attempt,
   AuditEntry,
   Fire,
   Host,
+  Incident,
   Job,
   JobChange,
   JobVersion,

@@ -1,9 +1,11 @@
 import { type Static, type TObject, type TSchema, Type } from 'typebox';
 import {
+  AlertDelivery,
   Attempt,
   AuditEntry,
   Fire,
   Host,
+  Incident,
   Job,
   JobChange,
   JobVersion,
@@ -411,6 +413,22 @@ export const operations = {
     role: 'admin',
     params: ofHost,
     answer: done,
+  }),
+
+  listIncidents: operation({
+    method: 'GET',
+    path: '/alerts/incidents',
+    summary: 'What is wrong with jobs now',
+    role: 'viewer',
+    answer: Type.Object({ items: Type.Array(Incident) }),
+  }),
+  listDeliveries: operation({
+    method: 'GET',
+    path: '/alerts/deliveries',
+    summary: 'Who was told of what, and how that went; latest first',
+    role: 'admin',
+    query: Type.Object({ ...page }),
+    answer: pageOf(AlertDelivery),
   }),
 
   listTokens: operation({

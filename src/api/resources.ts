@@ -232,6 +232,38 @@ export const Status = Type.Object({
   pause: orNull(Pause),
 });
 
+export const Incident = Type.Object(
+  {
+    id: Text,
+    job: Text,
+    kind: Type.Enum(['failed', 'late', 'missed', 'too_long']),
+    cause: Text,
+    opened_ms: Ms,
+    last_ms: Ms,
+    last_run: TextOrNull,
+    count: Type.Integer(),
+    state: Type.Enum(['open', 'recovered']),
+  },
+  { $id: 'Incident' },
+);
+
+export const AlertDelivery = Type.Object(
+  {
+    id: Text,
+    channel: Text,
+    state: Type.Enum(['waiting', 'delivered', 'given_up']),
+    created_ms: Ms,
+    next_ms: MsOrNull,
+    attempts: Type.Array(
+      Type.Object({ at_ms: Ms, ok: Type.Boolean(), status: orNull(Type.Integer()), detail: Text }),
+    ),
+    notice: Json,
+  },
+  { $id: 'AlertDelivery' },
+);
+
+export type Incident = Static<typeof Incident>;
+export type AlertDelivery = Static<typeof AlertDelivery>;
 export type Job = Static<typeof Job>;
 export type JobChange = Static<typeof JobChange>;
 export type JobVersion = Static<typeof JobVersion>;

@@ -2,6 +2,7 @@
 // For program.ts.
 // They must not know how the cloud does anything.
 import type { Command } from 'commander';
+import { alerts } from './alerts.ts';
 import { apply } from './apply.ts';
 import { backfill } from './backfill.ts';
 import { cordon, hosts } from './hosts.ts';
@@ -31,6 +32,7 @@ export const cloudCommands: readonly (() => Command)[] = [
   resume,
   hosts,
   cordon,
+  alerts,
   tokens,
   audit,
   top,

@@ -8,6 +8,8 @@ export type Write = (
 
 export interface CommitsOptions {
   readonly write: Write;
+  /** Those of these runs that are in the store. */
+  readonly find: (keys: readonly RunKey[]) => Promise<readonly Pick<NewRun, 'key' | 'queuedMs'>[]>;
   readonly nowMs: () => number;
   /** What was written, in order: for whoever listens. */
   readonly published: (events: readonly unknown[], eventId: number) => void;
@@ -95,6 +97,14 @@ export class Commits {
     }
   }
 
+  /** A commit whose fate was not told may have been made, as a whole or not at all: then what is there now is ours. */
+  async #notOurs(created: readonly NewRun[], known: ReadonlySet<RunKey>): Promise<ReadonlySet<RunKey>> {
+    if (known.size < created.length) return known;
+    const queuedMs = new Map((await this.#options.find([...known])).map((run) => [run.key, run.queuedMs]));
+    const isMade = created.every((run) => queuedMs.get(run.key) === run.queuedMs);
+    return isMade ? new Set() : known;
+  }
+
   /** Null: never. */
   async #write(batch: Batch): Promise<Awaited<ReturnType<Write>> | null> {
     const commit: RunCommit = {
@@ -108,8 +118,7 @@ export class Commits {
     for (let pauseMs = FIRST_PAUSE_MS, tried = 1; ; tried++, pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
       try {
         const { known, eventId } = await this.#options.write(commit);
-        // A commit whose fate was not told may have been made: what is there now is ours.
-        return { known: tried === 1 ? known : new Set(), eventId };
+        return { known: tried === 1 ? known : await this.#notOurs(commit.created, known), eventId };
       } catch (error) {
         if (this.#options.isFinal(error)) {
           this.#isOver = true;

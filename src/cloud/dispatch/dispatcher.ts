@@ -86,6 +86,8 @@ export class Dispatcher implements Disposable {
   readonly #hosts = new HostSlots();
   /** Attempts that are over here and not yet in the store. */
   readonly #settling = new Set<RunKey>();
+  /** Runs that have ended here and not yet in the store. */
+  readonly #ending = new Set<RunKey>();
   /** Of each job, what has no host. */
   readonly #waitingOf = new Map<string, Set<RunKey>>();
   #willDispatch = false;
@@ -122,11 +124,17 @@ export class Dispatcher implements Disposable {
     }
     // A host that does not come back is lost from now on: nobody knows since when it is away.
     for (const host of this.#hosts.all) this.#watchSilence(host);
+    // One that was removed does not come back at all.
+    const removed = new Set(
+      records.flatMap(({ hostId }) => hostId ?? []).filter((id) => !this.#hosts.find(id)),
+    );
+    for (const id of removed)
+      this.#agenda.at(nowMs + this.#options.lostAfterMs, () => this.#tellAllOn(id, { type: 'host-lost' }));
   }
 
   /** False: there is, or was, a run of this key. Throws QueueFull. Resolves when it is in the store. */
   async add(request: RunRequest): Promise<boolean> {
-    if (this.#active.has(request.key)) return false;
+    if (this.#active.has(request.key) || this.#ending.has(request.key)) return false;
     this.assertRoom(1);
     return await this.#create(request);
   }
@@ -177,9 +185,11 @@ export class Dispatcher implements Disposable {
     const active = this.#active.get(key);
     if (active === undefined) return false;
     const nowMs = this.#options.clock.nowMs();
+    const isFirst = active.cancelRequestedMs === null;
     active.cancelRequestedMs ??= nowMs;
     this.#apply(active, { type: 'cancel', by }, null);
-    if (this.#active.has(key)) this.#watchCancel(active, nowMs);
+    // To want it again gives its host no more time.
+    if (isFirst && this.#active.get(key) === active) this.#watchCancel(active, nowMs);
     return true;
   }
 
@@ -238,19 +248,19 @@ export class Dispatcher implements Disposable {
     const sinceMs = clock.nowMs();
     host.silence?.[Symbol.dispose]();
     host.silence = this.#agenda.at(sinceMs + silentAfterMs, () => {
-      this.#tellAllOn(host, { type: 'host-silent' });
+      this.#tellAllOn(host.id, { type: 'host-silent' });
       host.silence = this.#agenda.at(sinceMs + lostAfterMs, () => {
         host.silence = null;
         host.contact = 'lost';
-        this.#tellAllOn(host, { type: 'host-lost' });
+        this.#tellAllOn(host.id, { type: 'host-lost' });
       });
     });
   }
 
-  #tellAllOn(host: HostSlot, event: Event): void {
-    for (const key of this.#hosts.keysOn(host.id)) {
+  #tellAllOn(hostId: string, event: Event): void {
+    for (const key of this.#hosts.keysOn(hostId)) {
       const active = this.#active.get(key);
-      if (active !== undefined) this.#apply(active, event, host);
+      if (active !== undefined) this.#apply(active, event, null);
     }
   }
 
@@ -317,9 +327,12 @@ export class Dispatcher implements Disposable {
       created.push(...runs);
       if (arrivals.length > 0) this.#options.commits.arrived(arrivals);
       this.#forget(active);
+      const { key } = active.created;
+      this.#ending.add(key);
+      after.unshift(() => this.#ending.delete(key));
     }
     this.#options.commits.changed(changeOf(active), eventOfRun(active), after);
-    for (const next of created) void this.#create(next);
+    for (const next of created) if (!this.#active.has(next.key)) void this.#create(next);
   }
 
   /** Keeps queue, hosts and limits in step with the phase. */
@@ -457,8 +470,9 @@ export class Dispatcher implements Disposable {
 
   #start(active: Active, host: HostSlot, attempt: number): void {
     const { link } = host;
-    // It is asked again when the host is back. What turned out to be no new run is none of ours.
-    if (link === null || this.#active.get(active.created.key) !== active) return;
+    // It is asked again when the host is back. It may be no run of ours any more, or wait for another host.
+    const isWanted = active.run.phase.state === 'starting' && this.#isOn(active, host, attempt);
+    if (link === null || !isWanted) return;
     const key = wireKeyOf(active.created.key, attempt);
     link.request('run', startRequest(active.created, key, attempt)).then(
       ({ run }) => {
@@ -471,7 +485,16 @@ export class Dispatcher implements Disposable {
     );
   }
 
+  #isOn({ created, run: { phase } }: Active, host: HostSlot, attempt: number): boolean {
+    return (
+      this.#active.get(created.key)?.created === created &&
+      phase.host === host.id &&
+      phase.attempt === attempt
+    );
+  }
+
   #refused(active: Active, host: HostSlot, attempt: number, { code, message }: HostRefusal): void {
+    if (!this.#isOn(active, host, attempt)) return;
     const nowMs = this.#options.clock.nowMs();
     if (code === 'freed') {
       // It has run there, and somebody has let the host forget how.
@@ -495,7 +518,7 @@ export class Dispatcher implements Disposable {
       },
       (error: unknown) => {
         // The `run` before it never came there.
-        if (error instanceof HostRefusal && error.code === 'not_found')
+        if (error instanceof HostRefusal && error.code === 'not_found' && this.#isOn(active, host, attempt))
           this.#apply(active, { type: 'unknown', attempt }, null);
       },
     );
@@ -538,6 +561,7 @@ function eventOfRun({ created, run }: Active): object {
     ended_ms: phase.state === 'ended' ? phase.endedMs : null,
     outcome: outcome?.name ?? null,
     code: outcome?.code ?? null,
+    signal: outcome?.signal ?? null,
     error: outcome?.error?.slice(0, 500) ?? null,
   };
 }

@@ -29,6 +29,29 @@ export type BlackoutDefinition =
   | { readonly from_ms: number; readonly to_ms: number }
   | { readonly cron: string; readonly timezone: string; readonly for_ms: number };
 
+/** Where the number comes from of what waits to be worked on. */
+export type BacklogSource =
+  | { readonly command: readonly string[] }
+  | { readonly http: string }
+  /** The URL stands in an environment variable of the cloud, so that no secret stands here. */
+  | { readonly postgres: { readonly url_env: string; readonly query: string } };
+
+/** So many runs at all times, from `min` to `max`. */
+export interface InstancesDefinition {
+  readonly min: number;
+  readonly max: number;
+  /** Null: `max` of them, which `min` is as well. */
+  readonly backlog: {
+    readonly from: BacklogSource;
+    /** What one instance is good for. */
+    readonly per: number;
+    /** How often it is looked at. */
+    readonly every_ms: number;
+    /** Fewer are wanted for so long before any is ended. */
+    readonly cool_down_ms: number;
+  } | null;
+}
+
 /**
  * A job as it is meant: every default is in it, so that what it does changes only when somebody changes it. Plain JSON;
  * a key that comes with a later release is missing in what is stored, and has to have a default when it is read.
@@ -59,6 +82,8 @@ export interface JobDefinition {
     /** With `queue`: so many wait at most. */
     readonly limit: number;
   };
+  /** Null: it runs when it is due or asked for. */
+  readonly instances: InstancesDefinition | null;
   readonly timeout_ms: number | null;
   readonly kill_after_ms: number;
   /** A run that has not begun by then is over. */

@@ -34,6 +34,7 @@ test('a job needs little, and everything else is said in its definition', () => 
     blackout: [],
     misfire: { policy: 'once', within_ms: null, max: 1000 },
     overlap: { policy: 'skip', limit: 1 },
+    instances: null,
     timeout_ms: null,
     kill_after_ms: 5000,
     queue_timeout_ms: null,
@@ -147,6 +148,65 @@ test('what may run twice is tried again after a loss, and who asks for retries g
   );
   assert.deepEqual(job?.retry.failure, { max: 1, backoff_ms: 60_000, factor: 2, max_backoff_ms: 3_600_000 });
   assert.deepEqual([job.retry.lost_process.max, job.retry.lost_host.max], [3, 3]);
+});
+
+test('instances are a number, or follow a backlog', () => {
+  const [fixed, following, seldom] = parseJobs(
+    `defaults: { argv: ["true"], pool: os }
+jobs:
+  a: { instances: 3 }
+  b: { instances: { max: 4, per: 100, command: [backlog, orders] } }
+  c:
+    instances:
+      { min: 1, max: 4, per: 1, every: 1m, cool_down: 0s, postgres: { url_env: SHOP, query: SELECT 1 } }
+`,
+    'jobs.yaml',
+  );
+  assert.deepEqual(fixed?.instances, { min: 3, max: 3, backlog: null });
+  assert.deepEqual(following?.instances, {
+    min: 0,
+    max: 4,
+    backlog: { from: { command: ['backlog', 'orders'] }, per: 100, every_ms: 15_000, cool_down_ms: 60_000 },
+  });
+  assert.deepEqual(seldom?.instances, {
+    min: 1,
+    max: 4,
+    backlog: {
+      from: { postgres: { url_env: 'SHOP', query: 'SELECT 1' } },
+      per: 1,
+      every_ms: 60_000,
+      cool_down_ms: 0,
+    },
+  });
+  assert.equal(fixed.on_host_loss, 'fail', 'another one takes the place of what was lost');
+});
+
+test('what does not go with instances is said by its line and key', () => {
+  const text = `defaults: { argv: ["true"], pool: os }
+jobs:
+  a: { instances: 3, schedule: "@hourly", overlap: queue, concurrency: 2, blackout: [] }
+  b: { instances: { max: 4, per: 10 } }
+  c: { instances: { min: 5, max: 4, per: 10, every: 10ms, http: "https://ann:secret@example.com" } }
+  d: { instances: { max: 4, per: 10, http: "ftp://example.com" } }
+  e: { instances: { max: 4, command: [a], http: "http://x" } }
+  f: { instances: { max: 4, per: 1, postgres: { url_env: "postgres://x", query: SELECT 1 } } }
+  g: { instances: many }
+`;
+  const problems = problemsOf(text);
+  assert.deepEqual(problems, [
+    'jobs.yaml:3: jobs.a.schedule: a has instances, which run at all times (take out schedule or instances)',
+    'jobs.yaml:3: jobs.a.overlap: a has instances, which run beside each other',
+    'jobs.yaml:3: jobs.a.concurrency: a has up to 3 instances: so many have to be allowed',
+    'jobs.yaml:3: jobs.a.blackout: a has instances, which run at all times (take out blackout or instances)',
+    'jobs.yaml:4: jobs.b.instances: expected exactly one of command, http and postgres (a number alone, as in instances: 3, needs none)',
+    'jobs.yaml:5: jobs.c.instances.min: has to be max at most',
+    'jobs.yaml:5: jobs.c.instances.every: has to be 1s at least',
+    'jobs.yaml:5: jobs.c.instances.http: a definition is no place for a password',
+    'jobs.yaml:6: jobs.d.instances.http: expected a URL of http or https',
+    'jobs.yaml:7: jobs.e.instances.per: missing: expected an integer from 1 to 1000000000',
+    'jobs.yaml:8: jobs.f.instances.postgres.url_env: expected the name of an environment variable, got "postgres://x"',
+    'jobs.yaml:9: jobs.g.instances: expected an integer from 0 to 1000, or a mapping with max, per and one of command, http and postgres, got "many"',
+  ]);
 });
 
 test('everything that is wrong is said by its line and key', () => {

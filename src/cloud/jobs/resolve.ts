@@ -1,15 +1,17 @@
 import { type Findings, type KeyPath, parseDuration } from '../../document/index.ts';
 import { CronPattern, ScheduleError, Zone } from '../scheduler/index.ts';
 import type {
+  BacklogSource,
   BlackoutDefinition,
   ConcurrencyDefinition,
+  InstancesDefinition,
   JobDefinition,
   RetryPolicy,
   RunDefinition,
   ScheduleDefinition,
 } from './definition.ts';
 import { parseInstant } from './instant.ts';
-import type { RawBlackout, RawJob, RawRetryPolicy, RawSchedule } from './schema.ts';
+import type { RawBlackout, RawInstances, RawJob, RawRetryPolicy, RawSchedule } from './schema.ts';
 
 const KILL_AFTER_MS = 5_000;
 const QUEUE_LIMIT = 1;
@@ -18,6 +20,10 @@ const NO_RETRY: RetryPolicy = { max: 0, backoff_ms: 10_000, factor: 2, max_backo
 /** Neither is the script's fault: it is tried again at once where it is allowed to run twice. */
 const RETRY_LOST: RetryPolicy = { ...NO_RETRY, max: 3 };
 const EVERY_MIN_MS = 1_000;
+const BACKLOG_EVERY_MS = 15_000;
+const COOL_DOWN_MS = 60_000;
+/** What says when a job is to run. A job with instances runs at all times. */
+const OF_A_SCHEDULE = ['schedule', 'start', 'end', 'blackout', 'after'] as const;
 
 /** A job with all defaults; what the schema can't say goes to `findings`, by the path that `place` gives a key. */
 export function resolveJob(
@@ -74,6 +80,7 @@ class Resolver {
         max: misfire.max ?? MISFIRE_MAX,
       },
       overlap: { policy: overlap.policy, limit: overlap.limit ?? QUEUE_LIMIT },
+      instances: this.#instances(name, overlap.policy),
       timeout_ms: this.#ms(raw.timeout),
       kill_after_ms: this.#ms(raw.kill_after) ?? KILL_AFTER_MS,
       queue_timeout_ms: this.#ms(raw.queue_timeout),
@@ -142,7 +149,57 @@ class Resolver {
       this.#findings.problem(this.#place('on_host_loss'), 'rerun may run it twice', {
         hint: 'it needs delivery: at-least-once',
       });
-    return said ?? 'wait';
+    // Of instances another one takes its place: what it was at work on is in its queue.
+    return said ?? (this.#raw.instances === undefined ? 'wait' : 'fail');
+  }
+
+  #instances(name: string, overlap: JobDefinition['overlap']['policy']): InstancesDefinition | null {
+    const { instances } = this.#raw;
+    if (instances === undefined) return null;
+    for (const key of OF_A_SCHEDULE)
+      if (this.#raw[key] !== undefined)
+        this.#findings.problem(this.#place(key), `${name} has instances, which run at all times`, {
+          hint: `take out ${key} or instances`,
+        });
+    if (overlap === 'queue' || overlap === 'replace')
+      this.#findings.problem(this.#place('overlap'), `${name} has instances, which run beside each other`);
+    const definition =
+      typeof instances === 'number'
+        ? { min: instances, max: instances, backlog: null }
+        : this.#followingBacklog(instances);
+    const { job } = this.#concurrency();
+    if (job !== null && job < definition.max)
+      this.#findings.problem(
+        this.#place('concurrency'),
+        `${name} has up to ${definition.max} instances: so many have to be allowed`,
+      );
+    return definition;
+  }
+
+  #followingBacklog(raw: RawInstances): InstancesDefinition {
+    const path = this.#place('instances');
+    const { min = 0, max, per } = raw;
+    const every_ms = this.#ms(raw.every) ?? BACKLOG_EVERY_MS;
+    if (min > max) this.#findings.problem([...path, 'min'], 'has to be max at most');
+    if (every_ms < EVERY_MIN_MS) this.#findings.problem([...path, 'every'], 'has to be 1s at least');
+    const cool_down_ms = this.#ms(raw.cool_down) ?? COOL_DOWN_MS;
+    return { min, max, backlog: { from: this.#backlogSource(raw, path), per, every_ms, cool_down_ms } };
+  }
+
+  #backlogSource({ command, http, postgres }: RawInstances, path: KeyPath): BacklogSource {
+    if ([command, http, postgres].filter((each) => each !== undefined).length !== 1)
+      this.#findings.problem(path, 'expected exactly one of command, http and postgres', {
+        hint: 'a number alone, as in instances: 3, needs none',
+      });
+    if (http !== undefined) {
+      const url = URL.parse(http);
+      if (url === null || !/^https?:$/.test(url.protocol))
+        this.#findings.problem([...path, 'http'], 'expected a URL of http or https');
+      else if (url.username !== '' || url.password !== '')
+        this.#findings.problem([...path, 'http'], 'a definition is no place for a password');
+      return { http };
+    }
+    return postgres === undefined ? { command: command ?? [] } : { postgres };
   }
 
   #schedules(): ScheduleDefinition[] {

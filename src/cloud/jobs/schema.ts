@@ -75,6 +75,37 @@ const overlapPolicy = Type.Enum(['allow', 'skip', 'queue', 'replace'], {
   description: 'allow, skip, queue or replace',
 });
 
+const instances = Type.Object(
+  {
+    min: Type.Optional(integer(0, 1000)),
+    max: integer(1, 1000),
+    per: integer(1, 1_000_000_000),
+    every: Type.Optional(duration),
+    cool_down: Type.Optional(duration),
+    command: Type.Optional(
+      Type.Array(Type.String(), { minItems: 1, description: 'a list: a program and its arguments' }),
+    ),
+    http: Type.Optional(text('a URL of http or https')),
+    postgres: Type.Optional(
+      Type.Object(
+        {
+          url_env: Type.String({
+            pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+            maxLength: 255,
+            description: 'the name of an environment variable',
+          }),
+          query: text('a query whose first column is a number', 65_536),
+        },
+        { ...closed, description: 'a mapping with url_env and query' },
+      ),
+    ),
+  },
+  {
+    ...closed,
+    description: 'a mapping with min, max, per, every, cool_down and one of command, http and postgres',
+  },
+);
+
 const keys = {
   description: Type.Optional(Type.String({ maxLength: 4096, description: 'a text' })),
   class: Type.Optional(text('the name of a class', 1000)),
@@ -123,6 +154,12 @@ const keys = {
       ],
       { description: 'allow, skip, queue, replace, or a mapping with policy and limit' },
     ),
+  ),
+  instances: Type.Optional(
+    Type.Union([integer(0, 1000), instances], {
+      description:
+        'an integer from 0 to 1000, or a mapping with max, per and one of command, http and postgres',
+    }),
   ),
   timeout: Type.Optional(duration),
   kill_after: Type.Optional(duration),
@@ -208,3 +245,4 @@ export type RawJob = Static<typeof job>;
 export type RawSchedule = Static<typeof schedule>;
 export type RawBlackout = Static<typeof blackout>;
 export type RawRetryPolicy = Static<typeof retryPolicy>;
+export type RawInstances = Static<typeof instances>;

@@ -29,8 +29,9 @@ export function mistakesIn(
     }
   }
   const all = new Map([...others, ...definitions].map((each) => [`${each.project}/${each.name}`, each]));
+  const starts = startsOf(all);
   for (const { project, name } of definitions) {
-    const circle = circleFrom(`${project}/${name}`, startsOf(all));
+    const circle = circleFrom(`${project}/${name}`, starts);
     if (circle !== null)
       mistakes.push({
         job: name,
@@ -44,7 +45,11 @@ export function mistakesIn(
 /** Which jobs a job starts. */
 function startsOf(all: ReadonlyMap<string, Chained>): ReadonlyMap<string, readonly string[]> {
   const starts = new Map<string, string[]>();
-  const add = (from: string, to: string) => starts.set(from, [...(starts.get(from) ?? []), to]);
+  const add = (from: string, to: string) => {
+    const known = starts.get(from);
+    if (known === undefined) starts.set(from, [to]);
+    else known.push(to);
+  };
   for (const [place, { project, on_success, on_failure, after }] of all) {
     for (const each of [...on_success, ...on_failure]) add(place, `${project}/${each}`);
     for (const each of after) add(`${project}/${each}`, place);

@@ -15,7 +15,7 @@ export interface Situation {
   readonly ongoing: Ongoing;
   /** So many more runs may wait. */
   readonly room: number;
-  readonly pauseReason: string | null;
+  readonly pauseReasonAt: (dueMs: number) => string | null;
   readonly keyOf: (dueMs: number) => string;
 }
 
@@ -30,7 +30,7 @@ export type Verdict =
 
 /** What becomes of each of these fires of one job, in order. Pure. */
 export function decide(fires: readonly Fire[], situation: Situation): Verdict[] {
-  const { definition, nowMs, pauseReason } = situation;
+  const { definition, nowMs, pauseReasonAt } = situation;
   const chosen = chosenOf(
     fires.filter(({ hindrance }) => hindrance === null).map(({ dueMs }) => dueMs),
     situation,
@@ -38,22 +38,50 @@ export function decide(fires: readonly Fire[], situation: Situation): Verdict[] 
   const begun = [...situation.ongoing.begun];
   let waiting = [...situation.ongoing.waiting];
   let { room } = situation;
-  return fires.map(({ dueMs, hindrance }): Verdict => {
-    if (hindrance !== null)
-      return { run: false, reason: hindrance, detail: hindrance === 'paused' ? pauseReason : null };
-    if (definition.shadow) return { run: false, reason: 'shadow', detail: null };
-    if (!chosen.has(dueMs)) {
-      const late = `noticed ${Math.round((nowMs - dueMs) / 1000)} s late; misfire: ${definition.misfire.policy}`;
-      return { run: false, reason: 'misfire', detail: late };
+  const verdicts: Verdict[] = [];
+  /** Runs that are made here, by key. */
+  const made = new Map<string, { readonly at: number; readonly replace: readonly string[] }>();
+  for (const [at, { dueMs, hindrance }] of fires.entries()) {
+    const skip = (reason: SkipReason, detail: string | null) => verdicts.push({ run: false, reason, detail });
+    if (hindrance !== null) {
+      skip(hindrance, hindrance === 'paused' ? pauseReasonAt(dueMs) : null);
+      continue;
     }
-    if (room <= 0) return { run: false, reason: 'limit', detail: 'too many runs are waiting' };
+    if (definition.shadow) {
+      skip('shadow', null);
+      continue;
+    }
+    if (!chosen.has(dueMs)) {
+      const seconds = Math.round((nowMs - dueMs) / 1000);
+      skip('misfire', `noticed ${seconds} s late; misfire: ${definition.misfire.policy}`);
+      continue;
+    }
     const overlap = overlapping(definition.overlap, { begun, waiting });
-    if (!overlap.run)
-      return { run: false, reason: overlap.reason, detail: `${[...begun, ...waiting][0]} has not ended` };
-    room--;
-    waiting = [...waiting.filter((key) => !overlap.replace.includes(key)), situation.keyOf(dueMs)];
-    return { run: true, cancel: overlap.cancel, replace: overlap.replace };
-  });
+    if (!overlap.run) {
+      skip(overlap.reason, `${[...begun, ...waiting][0]} has not ended`);
+      continue;
+    }
+    const replaced = overlap.replace.flatMap((key) => made.get(key) ?? []);
+    if (room + replaced.length <= 0) {
+      skip('limit', 'too many runs are waiting');
+      continue;
+    }
+    for (const each of replaced) {
+      const detail = `the run of ${new Date(dueMs).toISOString()}`;
+      verdicts[each.at] = { run: false, reason: 'replaced', detail };
+    }
+    // What has not been made need not be ended.
+    const replace = [
+      ...replaced.flatMap((each) => each.replace),
+      ...overlap.replace.filter((key) => !made.has(key)),
+    ];
+    const key = situation.keyOf(dueMs);
+    room += replaced.length - 1;
+    waiting = [...waiting.filter((each) => !overlap.replace.includes(each)), key];
+    made.set(key, { at, replace });
+    verdicts.push({ run: true, cancel: overlap.cancel, replace });
+  }
+  return verdicts;
 }
 
 /** Those that run: the one that is in time, and what is made up for. With `once`, one stands for all. */

@@ -11,19 +11,57 @@ type Listener = (events: readonly FedEvent[]) => void;
 
 const PAGE = 100;
 
-/** What changes, for those who listen now and those who come back. */
+/** What changes, for those who listen now and those who come back: in the order of the store, each once. */
 export class Feed {
   readonly #store: Store;
   readonly #listeners = new Set<Listener>();
+  /** The last commit that those who listen have been told of. */
+  #last = 0;
+  #reading: Promise<void> | null = null;
+  #again = false;
 
   constructor(store: Store) {
     this.#store = store;
   }
 
+  /** From now on. */
+  async start(): Promise<void> {
+    this.#last = (await this.#store.events.range()).last;
+  }
+
+  /** What has been committed. Of several who write at a time, the later one may come here first. */
   publish(events: readonly unknown[], eventId: number): void {
+    if (eventId <= this.#last) return;
+    const isNext = eventId === this.#last + 1 && this.#reading === null;
+    if (isNext || this.#listeners.size === 0) this.#tell({ id: eventId, events });
+    else this.#read();
+  }
+
+  #tell(batch: Pick<EventBatch, 'id' | 'events'>): void {
+    this.#last = batch.id;
     if (this.#listeners.size === 0) return;
-    const fed = fedOf({ id: eventId, events });
+    const fed = fedOf(batch);
     for (const listener of this.#listeners) listener(fed);
+  }
+
+  /** A later one than the next: what lies between is in the store, or never will be. */
+  #read(): void {
+    this.#again = true;
+    this.#reading ??= this.#readAll()
+      // What could not be read is read with the next one.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#reading = null;
+      });
+  }
+
+  async #readAll(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      const batches = await this.#store.events.after(this.#last, PAGE);
+      for (const batch of batches) if (batch.id > this.#last) this.#tell(batch);
+      if (batches.length > 0) this.#again = true;
+    }
   }
 
   /** What was missed since `lastId`, then what comes. Not whole: some of what was missed is forgotten already. */
@@ -42,25 +80,43 @@ export class Feed {
     let waiting: FedEvent[] | null = [];
     let last = commit;
     const current: Listener = (events) => {
-      if (waiting === null) listener(events);
-      else waiting.push(...events);
+      if (waiting !== null) waiting.push(...events);
+      // It may have been read from the store before it was published.
+      else if (commitOf(events) > last) listener(events);
     };
     this.#listeners.add(current);
-    const { first } = await this.#store.events.range();
-    let after = commit - 1;
-    for (let batches = await this.#store.events.after(after, PAGE); batches.length > 0; ) {
-      for (const batch of batches) {
-        const fed = fedOf(batch);
-        listener(batch.id === commit ? fed.slice(index + 1) : fed);
-        last = batch.id;
+    try {
+      const range = await this.#store.events.range();
+      // An id of the future is of another store, or of this one before it was restored.
+      const isWhole = Math.max(1, commit) >= range.first && commit <= range.last;
+      last = Math.min(commit, range.last);
+      let afterId = last - 1;
+      for (
+        let batches = await this.#store.events.after(afterId, PAGE);
+        batches.length > 0;
+        batches = await this.#store.events.after(afterId, PAGE)
+      ) {
+        for (const batch of batches) {
+          const fed = fedOf(batch);
+          const left = batch.id === commit ? fed.slice(index + 1) : batch.id < commit ? [] : fed;
+          if (left.length > 0) listener(left);
+          last = batch.id;
+        }
+        afterId = last;
       }
-      after = last;
-      batches = await this.#store.events.after(after, PAGE);
+      const missed = waiting.filter((event) => commitOf([event]) > last);
+      waiting = null;
+      if (missed.length > 0) listener(missed);
+      return { isWhole, [Symbol.dispose]: () => void this.#listeners.delete(current) };
+    } catch (error) {
+      this.#listeners.delete(current);
+      throw error;
     }
-    listener(waiting.filter(({ id }) => Number.parseInt(id, 10) > last));
-    waiting = null;
-    return { isWhole: commit + 1 >= first, [Symbol.dispose]: () => void this.#listeners.delete(current) };
   }
+}
+
+function commitOf([first]: readonly FedEvent[]): number {
+  return Number.parseInt(first?.id ?? '0', 10);
 }
 
 function fedOf({ id, events }: Pick<EventBatch, 'id' | 'events'>): FedEvent[] {

@@ -10,7 +10,12 @@ export interface JobEntry {
   readonly updatedMs: number;
   readonly pause: JobPause | null;
   readonly isScheduled: boolean;
-  /** Kept where it follows from runs of other jobs, or they from its: that is decided in one go with an outcome. */
+  /** Null: nothing is expected of its runs. */
+  readonly expect: JobDefinition['expect'] | null;
+  /**
+   * Kept where it follows from runs of other jobs, or they from its: that is decided in one go with an outcome; and where
+   * it wants instances at all times.
+   */
   definition: JobDefinition | null;
 }
 
@@ -67,7 +72,8 @@ export class JobBook {
     this.#entries.set(id, {
       ...{ id, project, name, version, updatedMs, pause },
       isScheduled: definition.schedule.length > 0,
-      definition: isChained ? definition : null,
+      expect: expectationOf(definition),
+      definition: isChained || definition.instances !== null ? definition : null,
     });
     this.#byName.set(place, id);
     for (const parent of after) {
@@ -132,4 +138,8 @@ export class JobBook {
       return;
     }
   }
+}
+
+function expectationOf({ expect }: JobDefinition): JobDefinition['expect'] | null {
+  return expect.begun_within_ms === null && expect.ended_within_ms === null ? null : expect;
 }

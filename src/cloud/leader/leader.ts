@@ -20,6 +20,7 @@ import {
 } from '../store/index.ts';
 import { Chains } from './chains.ts';
 import { Feed } from './feed.ts';
+import { Instances } from './instances.ts';
 import { JobBook } from './job-book.ts';
 import { Ticker } from './ticker.ts';
 
@@ -34,6 +35,8 @@ export interface LeaderOptions {
   readonly silentAfterMs: number;
   readonly lostAfterMs: number;
   readonly maxQueued: number;
+  /** Whether a job may have a command of the cloud's own run, to count its backlog. */
+  readonly allowsCommands: boolean;
   /** Somebody else leads now: this process has to end. */
   readonly deposed: (error: unknown) => void;
 }
@@ -53,6 +56,7 @@ export class Leader implements AsyncDisposable {
   readonly hub: HostHub;
   readonly book: JobBook;
   readonly ticker: Ticker;
+  readonly instances: Instances;
   readonly feed: Feed;
   #pauseOfAll: JobPause | null = null;
   /** Until when the lease is ours for certain, by a clock that nobody sets. */
@@ -80,6 +84,7 @@ export class Leader implements AsyncDisposable {
     this.#chains = new Chains(this.book);
     this.commits = new Commits({
       write: (commit) => store.runs.commit(commit, fence),
+      find: (keys) => store.runs.many(keys),
       nowMs: () => clock.nowMs(),
       published: (events, eventId) => this.feed.publish(events, eventId),
       failed: (err) => log.error({ err }, 'the store can not be written: trying again'),
@@ -94,7 +99,18 @@ export class Leader implements AsyncDisposable {
       lostAfterMs: options.lostAfterMs,
       maxQueued: options.maxQueued,
       isKnown: async (wireKey) => (await store.runs.keyOfAttempt(wireKey)) !== null,
-      ended: (run, { outcome }) => this.#chains.ended(run, outcome, clock.nowMs()),
+      ended: (run, phase) => {
+        this.instances.ended(run, phase);
+        return this.#chains.ended(run, phase.outcome, clock.nowMs());
+      },
+      warn: (message, fields) => log.warn(fields, message),
+    });
+    this.instances = new Instances({
+      clock,
+      book: this.book,
+      dispatcher: this.dispatcher,
+      isPaused: () => this.pauseOfAll !== null,
+      allowsCommands: options.allowsCommands,
       warn: (message, fields) => log.warn(fields, message),
     });
     this.hub = new HostHub({
@@ -127,9 +143,11 @@ export class Leader implements AsyncDisposable {
     for await (const job of store.jobs.each()) this.book.put(job);
     await this.book.settle();
     this.#chains.resume(await store.runs.arrivals());
+    await this.feed.start();
     await this.hub.load();
     this.dispatcher.resume(await store.runs.active());
     await this.ticker.start();
+    this.instances.start();
   }
 
   /** By our own clock, counted from before it was asked for: the lease may end earlier there, never later here. */
@@ -174,14 +192,21 @@ export class Leader implements AsyncDisposable {
     definitions: readonly JobDefinition[],
     options: { readonly by: string; readonly prune: readonly string[]; readonly dryRun: boolean },
   ): Promise<Applied> {
-    const { store, clock } = this.#options;
-    const applied = await store.jobs.apply(definitions, { ...options, nowMs: clock.nowMs() });
+    const { store } = this.#options;
+    const applied = await this.ticker.between(async (nowMs) => {
+      const done = await store.jobs.apply(definitions, { ...options, nowMs });
+      if (options.dryRun) return done;
+      for (const { id } of done.removed) {
+        this.book.remove(id);
+        this.ticker.removed(id);
+      }
+      for (const job of done.jobs) this.book.put(job);
+      for (const { id } of done.jobs) this.ticker.changed(id);
+      await this.book.settle();
+      for (const { id } of [...done.removed, ...done.jobs]) this.instances.changed(id);
+      return done;
+    });
     if (options.dryRun) return applied;
-    for (const { id } of applied.removed) this.book.remove(id);
-    for (const job of applied.jobs) this.book.put(job);
-    await this.book.settle();
-    for (const { id } of applied.removed) await this.ticker.removed(id);
-    for (const { id } of applied.jobs) this.ticker.changed(id);
     const event = ({ id, definition }: AppliedJob, change: string): object => ({
       kind: 'job',
       project: definition.project,
@@ -197,22 +222,30 @@ export class Leader implements AsyncDisposable {
   }
 
   async remove({ id, definition: { project, name } }: AppliedJob): Promise<void> {
-    const { store, clock } = this.#options;
-    await store.jobs.remove(id, clock.nowMs());
-    this.book.remove(id);
-    await this.ticker.removed(id);
+    const { store } = this.#options;
+    await this.ticker.between(async (nowMs) => {
+      await store.jobs.remove(id, nowMs);
+      this.book.remove(id);
+      this.ticker.removed(id);
+      this.instances.changed(id);
+    });
     await this.tell({ kind: 'job', project, job_id: id, job: name, change: 'removed' });
   }
 
   /** Null: it is resumed. What was due before now is decided as it was until now. */
   async pauseJob(id: JobId, pause: JobPause | null): Promise<void> {
     const { store } = this.#options;
-    await this.ticker.catchUp([id]);
-    await store.jobs.setPause(id, pause);
-    const job = await store.jobs.get(id);
-    if (job === null || job.deletedMs !== null) return;
-    this.book.put(job);
-    await this.book.settle();
+    const job = await this.ticker.between(async () => {
+      await this.ticker.catchUp([id]);
+      await store.jobs.setPause(id, pause);
+      const paused = await store.jobs.get(id);
+      if (paused === null || paused.deletedMs !== null) return null;
+      this.book.put(paused);
+      await this.book.settle();
+      this.instances.changed(id);
+      return paused;
+    });
+    if (job === null) return;
     const { project, name } = job.definition;
     await this.tell({
       kind: 'job',
@@ -224,9 +257,12 @@ export class Leader implements AsyncDisposable {
   }
 
   async pauseEverything(pause: JobPause | null): Promise<void> {
-    await this.ticker.catchUp([...this.book.all].map(({ id }) => id));
-    await this.#options.store.settings.set(PAUSE, pause);
-    this.#pauseOfAll = pause;
+    await this.ticker.between(async () => {
+      await this.ticker.catchUp([...this.book.all].map(({ id }) => id));
+      await this.#options.store.settings.set(PAUSE, pause);
+      this.#pauseOfAll = pause;
+      this.instances.allChanged(pause?.untilMs ?? null);
+    });
     await this.tell({ kind: 'pause', pause });
   }
 
@@ -321,6 +357,7 @@ export class Leader implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#renewing);
+    await this.instances[Symbol.asyncDispose]();
     await this.ticker.stop();
     await this.hub.close();
     await this.commits.flush();

@@ -2,16 +2,9 @@ import type { Clock } from '../clock.ts';
 import { type Dispatcher, eventOfNew, type RunRequest, specOf } from '../dispatch/index.ts';
 import { Heap } from '../heap.ts';
 import { type JobDefinition, timingOf } from '../jobs/index.ts';
-import {
-  dueInstants,
-  type Fire,
-  firesWithin,
-  jitterOf,
-  nextDue,
-  type Pause,
-  type Version,
-} from '../scheduler/index.ts';
+import { type Fire, firesWithin, jitterOf, nextDue, type Pause, type Version } from '../scheduler/index.ts';
 import { type Decision, type Fence, type JobId, type RunKey, runKeyOf, type Store } from '../store/index.ts';
+import { type Backlog, backlogOf, latestFree, type Search } from './backlog.ts';
 import { decide, type Verdict } from './decide.ts';
 import type { JobBook, JobEntry } from './job-book.ts';
 
@@ -31,26 +24,37 @@ export interface TickerOptions {
 
 /** Up to where a job's fires have been decided, and when the next one is due. */
 interface Timeline {
-  decidedMs: number;
-  nextMs: number | null;
+  readonly decidedMs: number;
+  readonly nextMs: number | null;
+  /** Null: there is none, or it has not been looked for. */
+  readonly backlog: Backlog | null;
+}
+
+/** A run to be made, and what ends for it. */
+interface Wanted {
+  readonly request: RunRequest;
+  readonly insteadOf: readonly RunKey[];
 }
 
 /** What was decided of a job's fires, before it is in the store. */
 interface Pass {
   readonly id: JobId;
   readonly decisions: readonly Decision[];
-  readonly requests: ReadonlyMap<RunKey, RunRequest>;
-  readonly cancelled: readonly { readonly key: RunKey; readonly by: string }[];
-  readonly untilMs: number;
-  readonly nextMs: number | null;
+  readonly definition: JobDefinition;
+  readonly wanted: readonly Wanted[];
+  readonly timeline: Timeline;
 }
 
 const WATERMARK = 'scheduler.decided_until';
 /** How often it is written down up to where all is decided. What lies behind it is computed anew after a crash. */
 const WATERMARK_MS = 10_000;
 const JOBS_AT_ONCE = 200;
-/** Of a job, so much time in one go: after an outage of a year the others need not wait for it. */
-const WINDOW_MS = 86_400_000;
+/** Of all jobs in one go. */
+const DECISIONS_AT_ONCE = 5_000;
+/** Of a job in one go, about: after an outage of a year the others need not wait for it, and memory has an end. */
+const FIRES_AT_ONCE = 1_000;
+const FIRST_WINDOW_MS = 60_000;
+const MAX_WINDOW_MS = 86_400_000;
 const RETRY_MS = 1_000;
 /** Of one pass; streams of events need not show a year of skipped seconds. */
 const MAX_EVENTS = 500;
@@ -62,7 +66,15 @@ export class Ticker {
   readonly #heap = new Heap<{ readonly dueMs: number; readonly id: JobId }>((a, b) => a.dueMs < b.dueMs);
   /** Fires that a former leader has decided beyond the watermark. */
   #recorded = new Set<string>();
+  /** Runs that may be in the store: it failed while it wrote them. */
+  readonly #uncertain = new Map<RunKey, Wanted>();
+  /** Deleted jobs, with up to where their fires are decided. */
+  readonly #gone = new Map<JobId, number>();
+  /** Everything before it is decided, of some job. */
+  #decidedMs = 0;
   #savedMs = 0;
+  /** One at a time: whoever decides, and whoever changes what is decided by. */
+  #turn: Promise<unknown> = Promise.resolve();
   #timer: Disposable | null = null;
   #working: Promise<void> | null = null;
   #again = false;
@@ -82,7 +94,8 @@ export class Ticker {
     this.#savedMs = watermark;
     const recorded = await store.ledger.since(watermark);
     this.#recorded = new Set(recorded.map(({ jobId, dueMs }) => `${jobId} ${dueMs}`));
-    for (const { id } of await store.jobs.deletedSince(watermark)) await this.#last(id, watermark);
+    this.#decidedMs = recorded.reduce((latest, { dueMs }) => Math.max(latest, dueMs + 1), watermark);
+    for (const { id } of await store.jobs.deletedSince(watermark)) this.#gone.set(id, watermark);
     let slice: JobEntry[] = [];
     const schedule = async () => {
       const scheduled = slice;
@@ -90,7 +103,9 @@ export class Ticker {
       const definitions = await book.definitions(scheduled.map(({ id }) => id));
       for (const entry of scheduled) {
         const definition = definitions.get(entry.id);
-        if (definition !== undefined) this.#schedule(entry, definition, watermark);
+        if (definition === undefined) continue;
+        this.#schedule(entry, definition, watermark);
+        if (definition.overlap.policy === 'replace') this.#replace(entry);
       }
     };
     for (const entry of book.all) {
@@ -104,11 +119,26 @@ export class Ticker {
   /** Of a job that changed after `decidedMs` its former definitions count as well: it is looked at right away. */
   #schedule(entry: JobEntry, definition: JobDefinition, decidedMs: number): void {
     const nextMs = entry.updatedMs > decidedMs ? decidedMs : nextDue(timingOf(definition), decidedMs);
-    this.#put(entry.id, { decidedMs, nextMs });
+    this.#put(entry.id, { decidedMs, nextMs, backlog: null });
+  }
+
+  /** Whoever led before may have made the latest run and not have come to end those before it. */
+  #replace({ id, version }: JobEntry): void {
+    const { dispatcher } = this.#options;
+    const { begun, waiting } = dispatcher.ongoing(id);
+    const runs = [...begun, ...waiting].flatMap((key) => dispatcher.find(key)?.created ?? []);
+    const latest = runs
+      .filter(({ cause, jobVersion }) => cause.kind === 'schedule' && jobVersion === version)
+      .toSorted((a, b) => Number(a.dueMs) - Number(b.dueMs))
+      .at(-1);
+    if (latest === undefined) return;
+    for (const { key, queuedMs } of runs)
+      if (queuedMs < latest.queuedMs) dispatcher.cancel(key, replacedBy(latest));
   }
 
   #put(id: JobId, timeline: Timeline): void {
     this.#timelines.set(id, timeline);
+    this.#decidedMs = Math.max(this.#decidedMs, timeline.decidedMs);
     if (timeline.nextMs !== null) this.#heap.push({ dueMs: timeline.nextMs, id });
   }
 
@@ -117,49 +147,68 @@ export class Ticker {
     return this.#timelines.get(id)?.nextMs ?? null;
   }
 
-  /** A job is new or has another definition, pause or schedule. */
+  /**
+   * Changes jobs or pauses while nothing is being decided. The time that it is given is when that comes into force: now,
+   * or where the clock was put back, when it shows again what it has shown. So no fire belongs to two definitions.
+   */
+  async between<T>(act: (nowMs: number) => Promise<T>): Promise<T> {
+    return await this.#inTurn(() => act(Math.max(this.#options.clock.nowMs(), this.#decidedMs)));
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(act);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  /** A job is new or has another definition or schedule. To be called within `between`. */
   changed(id: JobId): void {
     const entry = this.#options.book.get(id);
     if (entry === undefined) return;
     const decidedMs = this.#timelines.get(id)?.decidedMs ?? entry.updatedMs;
     // It is looked at now, and that finds out when it is due next.
-    this.#put(id, { decidedMs, nextMs: Math.min(decidedMs, this.#options.clock.nowMs()) });
+    const nextMs = Math.min(decidedMs, this.#options.clock.nowMs());
+    this.#put(id, { decidedMs, nextMs, backlog: null });
     this.#work();
   }
 
-  /** A job was deleted: what was due before that is decided. */
-  async removed(id: JobId): Promise<void> {
-    const decidedMs = this.#timelines.get(id)?.decidedMs;
+  /** A job was deleted: what was due before that is decided. To be called within `between`. */
+  removed(id: JobId): void {
+    const timeline = this.#timelines.get(id);
+    if (timeline === undefined) return;
     this.#timelines.delete(id);
-    if (decidedMs !== undefined) await this.#last(id, decidedMs);
+    this.#gone.set(id, timeline.decidedMs);
+    this.#work();
   }
 
-  /** Decides what these jobs were due for until now, before something about them changes. */
-  async catchUp(ids: readonly JobId[]): Promise<void> {
-    await this.#working;
-    const present = ids.filter((id) => this.#timelines.has(id));
-    for (let i = 0; i < present.length; i += JOBS_AT_ONCE)
-      await this.#passAll(present.slice(i, i + JOBS_AT_ONCE), this.#options.clock.nowMs());
-  }
-
-  async #last(id: JobId, decidedMs: number): Promise<void> {
-    const job = await this.#options.store.jobs.get(id);
-    if (job?.deletedMs == null) return;
-    const history = [
-      ...(await this.#history(id)),
-      { version: job.version + 1, fromMs: job.deletedMs, timing: null },
-    ];
-    const { definition } = job;
+  /** Decides what these jobs were due for until now, before something about them changes. To be called within `between`. */
+  async catchUp(ids: Iterable<JobId>): Promise<void> {
     const nowMs = this.#options.clock.nowMs();
-    for (let fromMs = decidedMs; fromMs < job.deletedMs; fromMs += WINDOW_MS) {
-      const fires = this.#fires(id, history, job.pause, fromMs, Math.min(job.deletedMs, fromMs + WINDOW_MS));
-      const decisions = fires.map(({ dueMs, version, hindrance }) =>
-        skipped(id, dueMs, version, nowMs, hindrance ?? 'misfire', 'the job was deleted'),
-      );
-      await this.#record({
-        ...{ id, decisions, requests: new Map(), cancelled: [], nextMs: null, untilMs: job.deletedMs },
-        definition,
-      });
+    const isBehind = (id: JobId) => (this.nextOf(id) ?? Number.POSITIVE_INFINITY) <= nowMs;
+    await this.#settleUncertain();
+    for (let behind = [...ids].filter(isBehind); behind.length > 0; behind = behind.filter(isBehind))
+      await this.#passAll(behind.slice(0, JOBS_AT_ONCE), nowMs);
+  }
+
+  /** What deleted jobs were due for. */
+  async #finishGone(): Promise<void> {
+    const { store, clock } = this.#options;
+    for (const [id, decidedMs] of this.#gone) {
+      const job = await store.jobs.get(id);
+      const deletedMs = job?.deletedMs ?? decidedMs;
+      const history = [...(await this.#history(id)), { version: 0, fromMs: deletedMs, timing: null }];
+      const nowMs = clock.nowMs();
+      for (let fromMs = decidedMs; job !== null && fromMs < deletedMs; ) {
+        const { fires, untilMs } = this.#window(id, this.#search(history, job.pause), fromMs, deletedMs);
+        const decisions = fires.map(({ dueMs, version, hindrance }) =>
+          skipped(id, dueMs, version, nowMs, hindrance ?? 'misfire', 'the job was deleted'),
+        );
+        const timeline = { decidedMs: untilMs, nextMs: null, backlog: null };
+        await this.#recordAll([{ id, decisions, definition: job.definition, wanted: [], timeline }]);
+        this.#gone.set(id, untilMs);
+        fromMs = untilMs;
+      }
+      this.#gone.delete(id);
     }
   }
 
@@ -172,19 +221,29 @@ export class Ticker {
     }));
   }
 
-  #fires(
-    id: JobId,
-    history: readonly Version[],
-    pause: JobEntry['pause'],
-    fromMs: number,
-    untilMs: number,
-  ): Fire[] {
+  #search(history: readonly Version[], pause: JobEntry['pause']): Search {
     const ofAll = this.#options.pauseOfAll();
-    const pauses: Pause[] = ofAll === null ? [] : [ofAll];
-    if (pause !== null) pauses.push({ fromMs: pause.sinceMs, untilMs: pause.untilMs });
-    return firesWithin(history, pauses, fromMs, untilMs).filter(
-      ({ dueMs }) => !this.#recorded.has(`${id} ${dueMs}`),
-    );
+    const pauses = ofAll === null ? [] : [ofAll];
+    if (pause !== null) pauses.push({ fromMs: pause.sinceMs, untilMs: pause.untilMs, reason: pause.reason });
+    return {
+      pauses,
+      fires: (fromMs, untilMs) => firesWithin(history, pauses, fromMs, untilMs),
+    };
+  }
+
+  /** The fires of a time that is as long as it has enough of them, and no longer. */
+  #window(
+    id: JobId,
+    search: Search,
+    fromMs: number,
+    endMs: number,
+  ): { readonly fires: readonly Fire[]; readonly untilMs: number } {
+    for (let lengthMs = FIRST_WINDOW_MS; ; lengthMs = Math.min(4 * lengthMs, MAX_WINDOW_MS)) {
+      const untilMs = Math.min(endMs, fromMs + lengthMs);
+      const all = search.fires(fromMs, untilMs);
+      if (untilMs < endMs && lengthMs < MAX_WINDOW_MS && all.length < FIRES_AT_ONCE) continue;
+      return { fires: all.filter(({ dueMs }) => !this.#recorded.has(`${id} ${dueMs}`)), untilMs };
+    }
   }
 
   #work(): void {
@@ -200,12 +259,7 @@ export class Ticker {
     while (this.#again && !this.#isStopped) {
       this.#again = false;
       try {
-        const nowMs = this.#options.clock.nowMs();
-        const due = this.#takeDue(nowMs);
-        if (due.length > 0) {
-          await this.#passAll(due, nowMs);
-          this.#again = true;
-        } else await this.#saveWatermark(nowMs);
+        if (await this.#inTurn(() => this.#step())) this.#again = true;
       } catch (error) {
         this.#options.failed(error);
         this.#arm(this.#options.clock.nowMs() + RETRY_MS);
@@ -214,6 +268,17 @@ export class Ticker {
     }
     const next = this.#heap.peek()?.dueMs ?? Number.POSITIVE_INFINITY;
     this.#arm(Math.min(next, this.#options.clock.nowMs() + WATERMARK_MS));
+  }
+
+  /** False: nothing is due any more. */
+  async #step(): Promise<boolean> {
+    await this.#settleUncertain();
+    await this.#finishGone();
+    const nowMs = this.#options.clock.nowMs();
+    const due = this.#takeDue(nowMs);
+    if (due.length > 0) await this.#passAll(due, nowMs);
+    await this.#saveWatermark(nowMs, due.length === 0);
+    return due.length > 0;
   }
 
   #arm(atMs: number): void {
@@ -234,27 +299,32 @@ export class Ticker {
   /** Decides, writes, starts. Where that fails nothing has changed, and the jobs are due still. */
   async #passAll(ids: readonly JobId[], nowMs: number): Promise<void> {
     const { book, dispatcher, maxQueued } = this.#options;
+    const left = new Set(ids);
     try {
       const definitions = await book.definitions(ids);
       let room = maxQueued - dispatcher.queuedCount;
-      const passes: (Pass & { readonly definition: JobDefinition })[] = [];
+      let count = 0;
+      const passes: Pass[] = [];
       for (const id of ids) {
+        if (count > DECISIONS_AT_ONCE) break;
         const [entry, definition] = [book.get(id), definitions.get(id)];
         const timeline = this.#timelines.get(id);
         if (entry === undefined || definition === undefined || timeline === undefined) continue;
         const pass = await this.#pass(entry, definition, timeline, nowMs, room);
-        room -= pass.requests.size;
-        passes.push({ ...pass, definition });
+        room -= pass.wanted.length;
+        count += pass.decisions.length;
+        passes.push(pass);
       }
       await this.#recordAll(passes);
-      for (const { id, untilMs, nextMs } of passes)
-        if (this.#timelines.has(id)) this.#put(id, { decidedMs: untilMs, nextMs });
-    } catch (error) {
-      for (const id of ids) {
+      for (const { id, timeline } of passes) {
+        left.delete(id);
+        this.#put(id, timeline);
+      }
+    } finally {
+      for (const id of left) {
         const timeline = this.#timelines.get(id);
         if (timeline !== undefined) this.#put(id, timeline);
       }
-      throw error;
     }
   }
 
@@ -267,71 +337,98 @@ export class Ticker {
   ): Promise<Pass> {
     const { dispatcher } = this.#options;
     const { id, version, updatedMs, pause } = entry;
-    const timing = timingOf(definition);
     const history =
-      updatedMs > timeline.decidedMs ? await this.#history(id) : [{ version, fromMs: updatedMs, timing }];
+      updatedMs > timeline.decidedMs
+        ? await this.#history(id)
+        : [{ version, fromMs: updatedMs, timing: timingOf(definition) }];
+    const search = this.#search(history, pause);
     // From the first that can be due: a sparse schedule needs no windows without any.
     const fromMs = Math.max(timeline.decidedMs, Math.min(timeline.nextMs ?? nowMs, nowMs));
     // A clock that was put back decides nothing anew.
-    const untilMs = Math.max(fromMs, Math.min(nowMs + 1, fromMs + WINDOW_MS));
-    const fires = this.#fires(id, history, pause, fromMs, untilMs);
-    const moreFollow =
-      untilMs <= nowMs && dueInstants(timing, untilMs, Math.min(nowMs + 1, untilMs + WINDOW_MS)).length > 0;
+    const { fires, untilMs } = this.#window(id, search, fromMs, Math.max(fromMs, nowMs + 1));
+    const count = definition.misfire.policy === 'all' ? definition.misfire.max : 1;
+    const backlog =
+      untilMs <= nowMs ? backlogOf(timeline.backlog, search, count, { fromMs, untilMs, nowMs }) : null;
     const latest = fires.at(-1);
     if (latest !== undefined) this.latenessMs = nowMs - latest.dueMs;
     const verdicts = decide(fires, {
       definition,
       nowMs,
-      moreFollow,
-      makeUpFromMs: makeUpFrom(definition, timing, fromMs, nowMs),
+      moreFollow: backlog !== null && backlog.latestMs !== null,
+      makeUpFromMs:
+        (backlog ?? timeline.backlog)?.makeUpFromMs ?? latestFree(count, search, fromMs, untilMs) ?? fromMs,
       ongoing: dispatcher.ongoing(id),
       room,
-      pauseReason: pause?.reason ?? this.#options.pauseOfAll()?.reason ?? null,
+      pauseReasonAt: (dueMs) =>
+        search.pauses.find(
+          ({ fromMs: sinceMs, untilMs: endMs }) =>
+            dueMs >= sinceMs && dueMs < (endMs ?? Number.POSITIVE_INFINITY),
+        )?.reason ?? null,
       keyOf: (dueMs) => runKeyOf(id, dueMs),
     });
-    const requests = new Map<RunKey, RunRequest>();
-    const cancelled: { key: RunKey; by: string }[] = [];
+    const wanted: Wanted[] = [];
     const decisions = fires.map((fire, i): Decision => {
       const verdict = verdicts[i] as Verdict;
       if (!verdict.run) return skipped(id, fire.dueMs, fire.version, nowMs, verdict.reason, verdict.detail);
       const request = runOf(entry, definition, fire, nowMs);
-      requests.set(request.key, request);
-      for (const key of [...verdict.cancel, ...verdict.replace])
-        cancelled.push({ key: key as RunKey, by: `the run of ${new Date(fire.dueMs).toISOString()}` });
+      wanted.push({ request, insteadOf: [...verdict.cancel, ...verdict.replace] as RunKey[] });
       const became = { verdict: 'run', runKey: request.key } as const;
       const entryOfFire = { jobId: id, dueMs: fire.dueMs, decidedMs: nowMs, version: fire.version, became };
       return { entry: entryOfFire, run: request };
     });
-    return { id, decisions, requests, cancelled, untilMs, nextMs: nextDue(timing, untilMs) };
+    const nextMs = nextOf(history, untilMs);
+    return { id, decisions, definition, wanted, timeline: { decidedMs: untilMs, nextMs, backlog } };
   }
 
-  async #record(pass: Pass & { readonly definition: JobDefinition }): Promise<void> {
-    await this.#recordAll([pass]);
-  }
-
-  async #recordAll(passes: readonly (Pass & { readonly definition: JobDefinition })[]): Promise<void> {
-    const { store, fence, dispatcher, published, clock } = this.#options;
+  async #recordAll(passes: readonly Pass[]): Promise<void> {
+    const { store, fence, published, clock } = this.#options;
     const decisions = passes.flatMap((pass) => pass.decisions);
     if (decisions.length === 0) return;
-    const events = passes.flatMap(({ decisions: own, definition, requests }) => [
+    const events = passes.flatMap(({ decisions: own, definition, wanted }) => [
       ...own.slice(-MAX_EVENTS).map((decision) => eventOfFire(decision, definition)),
-      ...[...requests.values()].slice(-MAX_EVENTS).map(eventOfNew),
+      ...wanted.slice(-MAX_EVENTS).map(({ request }) => eventOfNew(request)),
     ]);
-    const { fresh, eventId } = await store.ledger.record(decisions, { fence, events, nowMs: clock.nowMs() });
-    const requests = new Map(passes.flatMap((pass) => [...pass.requests]));
-    dispatcher.adopt(fresh.flatMap(({ run }) => (run === null ? [] : (requests.get(run.key) ?? []))));
-    const made = new Set(fresh.map(({ entry }) => entry.jobId));
-    for (const { id, cancelled } of passes)
-      if (made.has(id)) for (const { key, by } of cancelled) dispatcher.cancel(key, by);
-    if (eventId !== null) published(events, eventId);
+    const all = new Map(passes.flatMap(({ wanted }) => wanted.map((each) => [each.request.key, each])));
+    try {
+      const { fresh, eventId } = await store.ledger.record(decisions, {
+        fence,
+        events,
+        nowMs: clock.nowMs(),
+      });
+      this.#begin(fresh.flatMap(({ run }) => (run === null ? [] : (all.get(run.key) ?? []))));
+      if (eventId !== null) published(events, eventId);
+    } catch (error) {
+      for (const [key, each] of all) this.#uncertain.set(key, each);
+      throw error;
+    }
   }
 
-  /** Everything before it is decided, of every job. */
-  async #saveWatermark(nowMs: number): Promise<void> {
-    if (nowMs < this.#savedMs + WATERMARK_MS) return;
-    await this.#options.store.settings.set(WATERMARK, nowMs);
-    this.#savedMs = nowMs;
-    this.#recorded.clear();
+  #begin(wanted: readonly Wanted[]): void {
+    const { dispatcher } = this.#options;
+    dispatcher.adopt(wanted.map(({ request }) => request));
+    for (const { request, insteadOf } of wanted)
+      for (const key of insteadOf) dispatcher.cancel(key, replacedBy(request));
+  }
+
+  /** A store that failed may have written all the same: those runs are there, and nobody else begins them. */
+  async #settleUncertain(): Promise<void> {
+    if (this.#uncertain.size === 0) return;
+    const { store, dispatcher } = this.#options;
+    const records = await store.runs.many([...this.#uncertain.keys()]);
+    for (const { jobId, dueMs } of records) this.#recorded.add(`${jobId} ${dueMs}`);
+    const lacking = records.filter(({ key, state }) => state === 'queued' && dispatcher.find(key) === null);
+    this.#begin(lacking.flatMap(({ key }) => this.#uncertain.get(key) ?? []));
+    this.#uncertain.clear();
+  }
+
+  /** Everything before it is decided, of every job: also in the midst of what an outage has left. */
+  async #saveWatermark(nowMs: number, isAllDecided: boolean): Promise<void> {
+    const decidedMs = Math.min(nowMs, this.#heap.peek()?.dueMs ?? nowMs);
+    if (decidedMs < this.#savedMs + WATERMARK_MS) return;
+    this.#decidedMs = Math.max(this.#decidedMs, decidedMs);
+    await this.#options.store.settings.set(WATERMARK, decidedMs);
+    this.#savedMs = decidedMs;
+    if (isAllDecided) this.#recorded.clear();
   }
 
   async stop(): Promise<void> {
@@ -383,18 +480,17 @@ function eventOfFire(
   return { kind: 'fire', project, job_id: jobId, job: name, due_ms: dueMs, ...became };
 }
 
-/** With `misfire: all`: the earliest of the latest so many. */
-function makeUpFrom(
-  { misfire }: JobDefinition,
-  timing: ReturnType<typeof timingOf>,
-  fromMs: number,
-  nowMs: number,
-): number {
-  if (misfire.policy !== 'all') return fromMs;
-  for (let lengthMs = 60_000; ; lengthMs *= 4) {
-    const sinceMs = Math.max(fromMs, nowMs - lengthMs);
-    const due = dueInstants(timing, sinceMs, nowMs + 1);
-    if (due.length >= misfire.max) return due[due.length - misfire.max] ?? fromMs;
-    if (sinceMs === fromMs) return fromMs;
-  }
+function replacedBy({ dueMs, queuedMs }: Pick<RunRequest, 'dueMs' | 'queuedMs'>): string {
+  return `the run of ${new Date(dueMs ?? queuedMs).toISOString()}`;
+}
+
+/** The first instant from then on at which a job is due, by the definition that is in force then. */
+function nextOf(history: readonly Version[], fromMs: number): number | null {
+  const firsts = history.flatMap(({ fromMs: begun, timing }, i) => {
+    const endMs = Math.min(...history.slice(i + 1).map((later) => later.fromMs));
+    if (timing === null || endMs <= fromMs) return [];
+    const first = nextDue(timing, Math.max(fromMs, begun));
+    return first === null || first >= endMs ? [] : first;
+  });
+  return firsts.length === 0 ? null : Math.min(...firsts);
 }

@@ -1,9 +1,11 @@
 // What people are told when jobs are in trouble: incidents instead of mails, brought to webhooks, Slack and e-mail.
-// It must not know of runs, hosts or SQL: observations come in, and a store for what is on its way is passed in.
-// `observe` and `sweep` are pure; only deliver/ and the two classes, Outbox and Heartbeat, act.
+// It must not know hosts, HTTP servers or SQL: it reads the log of events, and keeps what it knows in the store.
+// `observe` and `sweep` are pure; deliver/ and the classes act, and Alerting is all of them together.
+export { Alerting, type AlertingOptions } from './alerting.ts';
 export { type AlertState, type AlertStep, nextSweepMs, observe, QUIET_STATE, sweep } from './alerts.ts';
 export type { Clock } from './clock.ts';
 export { type Channel, mistakesIn, type NotifyConfig, notifyConfigSchema } from './config.ts';
+export type { Expectation } from './expectations.ts';
 export type { Gathering } from './gather.ts';
 export { Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
 export { type Incident, sweepDueMs } from './incident.ts';

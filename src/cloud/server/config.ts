@@ -14,7 +14,7 @@ import {
   parseListen,
   readDocument,
 } from '../../document/index.ts';
-import { type NotifyConfig, notifyConfigSchema } from '../notify/index.ts';
+import { mistakesIn, type NotifyConfig, notifyConfigSchema } from '../notify/index.ts';
 
 /* rocksy.yaml as it is written. Every schema's `description` completes the sentence "expected …". */
 
@@ -71,7 +71,26 @@ export const serverConfigSchema = Type.Object(
         { ...closed, description: 'a mapping with runs, max_runs, ledger and events' },
       ),
     ),
-    alerts: Type.Optional(notifyConfigSchema),
+    alerts: Type.Optional(
+      Type.Object(
+        {
+          channels: Type.Optional(notifyConfigSchema.properties.channels),
+          heartbeat: Type.Optional(
+            Type.Object(
+              { url: text('a URL with http or https'), every: duration },
+              { ...closed, description: 'a mapping with url and every' },
+            ),
+          ),
+        },
+        { ...closed, writeOnly: true, description: 'a mapping with channels and heartbeat' },
+      ),
+    ),
+    instances: Type.Optional(
+      Type.Object(
+        { allow_commands: Type.Optional(Type.Boolean({ description: 'true or false' })) },
+        { ...closed, description: 'a mapping with allow_commands' },
+      ),
+    ),
     log: Type.Optional(
       Type.Object(
         {
@@ -108,7 +127,9 @@ export interface ServerConfig {
     readonly ledgerMs: number;
     readonly events: number;
   };
-  readonly alerts: NotifyConfig | null;
+  readonly alerts: NotifyConfig;
+  /** Jobs may have commands run by the server, to count their backlogs. */
+  readonly allowsCommands: boolean;
   readonly log: { readonly level: string };
 }
 
@@ -166,7 +187,8 @@ function resolveConfig(
       ledgerMs: ms(retention.ledger, '400d', ['retention', 'ledger']),
       events: retention.events ?? 100_000,
     },
-    alerts: raw.alerts ?? null,
+    alerts: resolveAlerts(raw.alerts ?? {}, findings),
+    allowsCommands: raw.instances?.allow_commands ?? false,
     log: { level: raw.log?.level ?? 'info' },
   };
 }
@@ -192,6 +214,23 @@ function resolveListen({ listen, insecure }: RawConfig, dir: string, findings: F
     }
   }
   return [...found.values()];
+}
+
+function resolveAlerts(
+  { channels = [], heartbeat }: NonNullable<RawConfig['alerts']>,
+  findings: Findings,
+): NotifyConfig {
+  const every = ['alerts', 'heartbeat', 'every'];
+  const beat =
+    heartbeat === undefined
+      ? null
+      : {
+          url: heartbeat.url,
+          everyMs: durationMs(heartbeat.every, every, findings, { min: 1_000, max: 86_400_000 }),
+        };
+  const config: NotifyConfig = { channels, heartbeat: beat };
+  for (const mistake of mistakesIn(config)) findings.problem(['alerts'], mistake);
+  return config;
 }
 
 function resolveStore(

@@ -23,6 +23,8 @@ const WAIT_FOR_PREDECESSOR_MS = 5_000;
 const READY_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 30_000;
 const TAKEOVER_TIMEOUT_MS = 60_000;
+/** Much is made here and little lives: a larger nursery only holds more garbage. */
+const WORKER_FLAGS = ['--max-semi-space-size=2'];
 const MAX_WAITING_BYTES = 1 << 20;
 
 /** `rocksy server`: the process that is started is the keeper; it starts this same program again as its worker. */
@@ -46,7 +48,7 @@ async function keep(file: string, args: readonly string[]): Promise<void> {
       lockDir: config.state,
       waitMs: WAIT_FOR_PREDECESSOR_MS,
       entry: process.argv[1] ?? '',
-      execArgv: [...process.execArgv],
+      execArgv: [...WORKER_FLAGS, ...process.execArgv],
       args: [...args],
       env: process.env,
       log: (level, message, fields) => log[level](fields, message),

@@ -6,7 +6,8 @@ import type { KeeperChannel } from '../../takeover/index.ts';
 import { Api } from '../api/index.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { LEASE_MS, Leader } from '../leader/index.ts';
-import { openStore, type Store } from '../store/index.ts';
+import { Alerting } from '../notify/index.ts';
+import { type JobId, openStore, type Store } from '../store/index.ts';
 import type { ServerConfig } from './config.ts';
 import { Housekeeping } from './housekeeping.ts';
 
@@ -18,6 +19,7 @@ interface Parts {
   readonly store: Store;
   readonly leader: Leader;
   readonly api: Api;
+  readonly alerting: Alerting;
   readonly housekeeping: Housekeeping;
 }
 
@@ -35,7 +37,8 @@ export class CloudServer implements AsyncDisposable {
     const api = await Api.create({ cloud, requestsPerMinute: config.requestsPerMinute });
     for (const { name } of config.listen) keeper.listen(api.server(), name);
     const housekeeping = new Housekeeping({ store, clock, log, retention: config.retention });
-    return new CloudServer({ store, leader, api, housekeeping });
+    const alerting = await startAlerting(config, store, leader, clock, log);
+    return new CloudServer({ store, leader, api, alerting, housekeeping });
   }
 
   private constructor(parts: Parts) {
@@ -49,11 +52,12 @@ export class CloudServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    const { store, leader, api, housekeeping } = this.#parts;
+    const { store, leader, api, alerting, housekeeping } = this.#parts;
     // A server is closed when all its connections are, the hosts' links among them.
     await Promise.all([api.close(), leader.hub.close()]);
     await housekeeping.close();
     await leader[Symbol.asyncDispose]();
+    await alerting[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
   }
 }
@@ -63,6 +67,26 @@ export async function open({ store: url }: ServerConfig, log: Logger): Promise<S
     schema: 'create',
     onIdleError: (err) => log.warn({ err }, 'a connection to the store was lost'),
   });
+}
+
+/** Without channels too: whoever adds one later wants no old news. */
+async function startAlerting(
+  { alerts }: ServerConfig,
+  store: Store,
+  leader: Leader,
+  clock: Clock,
+  log: Logger,
+): Promise<Alerting> {
+  const alerting = new Alerting({
+    store,
+    clock,
+    log,
+    config: alerts,
+    expectOf: (jobId) => leader.book.get(jobId as JobId)?.expect ?? null,
+  });
+  await alerting.start();
+  await leader.feed.listen(null, () => alerting.wake());
+  return alerting;
 }
 
 /** Waits while another instance leads. */
@@ -79,6 +103,7 @@ async function lead(config: ServerConfig, store: Store, clock: Clock, log: Logge
       silentAfterMs: config.silentAfterMs,
       lostAfterMs: config.lostAfterMs,
       maxQueued: config.maxQueued,
+      allowsCommands: config.allowsCommands,
       deposed: (err) => {
         log.fatal({ err }, 'another instance leads: this one begins anew');
         process.exit(1);

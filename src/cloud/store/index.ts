@@ -2,7 +2,17 @@
 // It must not know when jobs are due, where runs go or what hosts say: it keeps what it is given, in transactions.
 // Only this folder knows SQL.
 
+export type {
+  Alerts,
+  AlertsChange,
+  AlertsScope,
+  KeptAlerts,
+  KeptGathering,
+  KeptIncident,
+} from './alerts.ts';
 export type { AuditEntry } from './audit.ts';
+export type { CopiedTable } from './copy.ts';
+export type { Deliveries, DeliveryAttempt, DeliveryRecord, NewDelivery } from './deliveries.ts';
 export { StoreError, type StoreErrorCode } from './error.ts';
 export type { EventBatch } from './events.ts';
 export type { HostFacts, HostRecord } from './hosts.ts';

@@ -111,14 +111,14 @@ export class Jobs {
 
   /** By name; the one that is deleted last, where none is there. */
   async find(project: string, name: string): Promise<AppliedJob | null> {
-    const row = await this.#access.db
+    const named = this.#access.db
       .selectFrom('jobs')
       .select(COLUMNS)
       .where('project', '=', project)
-      .where('name', '=', name)
-      .orderBy(sql`CASE WHEN deleted_ms IS NULL THEN 0 ELSE 1 END`)
-      .orderBy('createdMs', 'desc')
-      .executeTakeFirst();
+      .where('name', '=', name);
+    const row =
+      (await named.where('deletedMs', 'is', null).executeTakeFirst()) ??
+      (await named.where('deletedMs', 'is not', null).orderBy('createdMs', 'desc').executeTakeFirst());
     return row === undefined ? null : parse(row);
   }
 

@@ -50,6 +50,17 @@ export class Leases {
     });
   }
 
+  /** Those whose time is not over. */
+  async held(): Promise<{ readonly name: string; readonly holder: string; readonly expiresMs: number }[]> {
+    const { db, engine } = this.#access;
+    return await db
+      .selectFrom('leases')
+      .select(['name', 'holder', 'expiresMs'])
+      .where('expiresMs', '>', await engine.nowMs(db))
+      .orderBy('name')
+      .execute();
+  }
+
   /** Gives it up, so that the next one need not wait for its end. */
   async release({ name, holder, epoch }: Fence): Promise<void> {
     await this.#access.db

@@ -121,20 +121,19 @@ export class Ledger {
   /** Forgets fires that were due before then, whose runs are forgotten too; so many at most. */
   async expire(beforeMs: number, limit: number): Promise<number> {
     const { db } = this.#access;
-    const rows = await db
+    const last = await db
       .selectFrom('fires')
-      .select(['jobId', 'dueMs'])
+      .select(['dueMs', 'jobId'])
       .where('dueMs', '<', beforeMs)
       .orderBy('dueMs')
-      .limit(limit)
-      .execute();
-    if (rows.length === 0) return 0;
-    const columns = { job_id: 'text', due_ms: 'bigint' } as const;
-    const pairs = rows.map(({ jobId, dueMs }) => ({ job_id: jobId, due_ms: dueMs }));
-    await sql`
-      DELETE FROM fires WHERE (job_id, due_ms) IN
-        (SELECT c.job_id, c.due_ms FROM ${rowsOf(this.#access, columns, pairs)})`.execute(db);
-    return rows.length;
+      .orderBy('jobId')
+      .offset(limit - 1)
+      .limit(1)
+      .executeTakeFirst();
+    const old = db.deleteFrom('fires').where('dueMs', '<', beforeMs);
+    const oldest =
+      last === undefined ? old : old.where(sql<boolean>`(due_ms, job_id) <= (${last.dueMs}, ${last.jobId})`);
+    return Number((await oldest.executeTakeFirstOrThrow()).numDeletedRows);
   }
 }
 

@@ -1,12 +1,15 @@
-import { type SelectQueryBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Access } from './access.ts';
 import { type Columns, listOf, namesOf, rowsOf } from './batch.ts';
 import { appendEvents } from './events.ts';
 import { checkFence, type Fence } from './leases.ts';
-import { type Page, pageOf, pageSize, timeAndKey } from './page.ts';
-import type { Database, Row } from './schema.ts';
+import { type Page, pageOf, pageSize } from './page.ts';
+import { type RunFilter, type RunRow, selectPage, selectRuns } from './run-list.ts';
+import { Surplus } from './surplus.ts';
 import { fromJson, storable, toJson } from './text.ts';
 import type { HostId, JobId, RunCause, RunKey, RunOutcome, RunState } from './vocabulary.ts';
+
+export type { RunFilter } from './run-list.ts';
 
 /** A run as it begins: in the queue. */
 export interface NewRun {
@@ -87,17 +90,6 @@ export interface RunCommit {
   readonly nowMs: number;
 }
 
-export interface RunFilter {
-  /** Null: all. */
-  readonly projects?: readonly string[] | null;
-  readonly jobId?: JobId;
-  readonly hostId?: HostId;
-  readonly outcome?: RunOutcome;
-  readonly state?: RunState | 'active';
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
 const CREATED = {
   key: 'text',
   job_id: 'text',
@@ -151,9 +143,11 @@ const ATTEMPT = {
 /** Runs, from the queue to their outcome. */
 export class Runs {
   readonly #access: Access;
+  readonly #surplus: Surplus;
 
   constructor(access: Access) {
     this.#access = access;
+    this.#surplus = new Surplus(access);
   }
 
   /**
@@ -188,8 +182,7 @@ export class Runs {
   /** All that have not ended, oldest first. Their number is bounded by whoever creates them. */
   async active(): Promise<RunRecord[]> {
     const rows = await selectRuns(this.#access)
-      // As the index has it: SQLite takes a partial index for nothing else.
-      .where(sql<boolean>`runs.state <> 'ended'`)
+      .where('runs.endedMs', 'is', null)
       .orderBy('runs.queuedMs')
       .orderBy('runs.key')
       .execute();
@@ -199,30 +192,13 @@ export class Runs {
   /** Newest first. */
   async list(filter: RunFilter): Promise<Page<RunRecord>> {
     const limit = pageSize(filter.limit);
-    const rows = await this.listQuery(filter)
-      .limit(limit + 1)
-      .execute();
+    const rows = await this.listQuery(filter).execute();
     return pageOf(rows, limit, recordOf, ({ queuedMs, key }) => [queuedMs, key]);
   }
 
-  /** For tests of the plan that the database makes of it. */
-  listQuery({ projects = null, jobId, hostId, outcome, state, cursor }: RunFilter) {
-    let query = selectRuns(this.#access);
-    // An empty list is no SQL.
-    if (projects?.length === 0) query = query.where(sql<boolean>`1 = 0`);
-    else if (projects !== null) query = query.where('runs.project', 'in', projects);
-    if (jobId !== undefined) query = query.where('runs.jobId', '=', jobId);
-    if (hostId !== undefined) query = query.where('runs.hostId', '=', hostId);
-    if (outcome !== undefined) query = query.where('runs.outcome', '=', outcome);
-    if (state === 'ended') query = query.where('runs.state', '=', 'ended');
-    else if (state !== undefined) query = query.where(sql<boolean>`runs.state <> 'ended'`);
-    if (state !== undefined && state !== 'active' && state !== 'ended')
-      query = query.where('runs.state', '=', state);
-    if (cursor !== undefined) {
-      const [queuedMs, key] = timeAndKey(cursor);
-      query = query.where(sql<boolean>`(runs.queued_ms, runs.key) < (${queuedMs}, ${key})`);
-    }
-    return query.orderBy('runs.queuedMs', 'desc').orderBy('runs.key', 'desc');
+  /** A page and one row more. For tests of the plan that the database makes of it. */
+  listQuery(filter: RunFilter) {
+    return selectPage(this.#access, filter);
   }
 
   async arrivals(): Promise<Arrival[]> {
@@ -258,7 +234,6 @@ export class Runs {
     const rows = await this.#access.db
       .selectFrom('runs')
       .select(['outcome', (eb) => eb.fn.countAll<number>().as('count')])
-      .where(sql<boolean>`state = 'ended'`)
       .where('endedMs', '>=', sinceMs)
       .groupBy('outcome')
       .execute();
@@ -267,7 +242,7 @@ export class Runs {
 
   /**
    * Forgets ended runs: the ones that ended before `beforeMs`, and beyond the newest `keep` all others; `limit` at most.
-   * Returns how many.
+   * Returns how many. Where there are so many that counting them takes long, that is done less often.
    */
   async expire({
     beforeMs,
@@ -278,26 +253,24 @@ export class Runs {
     readonly keep: number;
     readonly limit: number;
   }): Promise<number> {
-    return await this.#access.atomically(async ({ db }) => {
-      const ended = db.selectFrom('runs').where(sql<boolean>`state = 'ended'`);
-      const oldest = await ended
-        .select(['key', 'endedMs'])
-        .orderBy('endedMs')
-        .orderBy('key')
-        .limit(limit)
-        .execute();
-      const first = await ended
-        .select('endedMs')
-        .orderBy('endedMs', 'desc')
-        .orderBy('key', 'desc')
-        .offset(keep)
-        .limit(1)
-        .executeTakeFirst();
-      const bound = Math.max(beforeMs, first?.endedMs == null ? 0 : first.endedMs + 1);
-      const keys = oldest.filter(({ endedMs }) => endedMs !== null && endedMs < bound).map(({ key }) => key);
-      if (keys.length > 0) await db.deleteFrom('runs').where('key', 'in', keys).execute();
-      return keys.length;
-    });
+    const { db } = this.#access;
+    const surplus = await this.#surplus.last(keep);
+    const isOver =
+      surplus === null || surplus.endedMs < beforeMs
+        ? sql<boolean>`ended_ms < ${beforeMs}`
+        : sql<boolean>`(ended_ms, key) <= (${surplus.endedMs}, ${surplus.key})`;
+    const oldest = await db
+      .selectFrom('runs')
+      .select('key')
+      .where('endedMs', 'is not', null)
+      .where(isOver)
+      .orderBy('endedMs')
+      .orderBy('key')
+      .limit(limit)
+      .execute();
+    const keys = oldest.map(({ key }) => key);
+    if (keys.length > 0) await db.deleteFrom('runs').where('key', 'in', keys).execute();
+    return keys.length;
   }
 }
 
@@ -393,22 +366,6 @@ async function writeArrivals({ db }: Access, arrivals: readonly Arrival[]): Prom
       .onConflict((conflict) => conflict.columns(['jobId', 'parent']).doUpdateSet({ result: text }))
       .execute();
   }
-}
-
-type RunRow = Row<'runs'> & { readonly jobName: string | null };
-
-function selectRuns({
-  db,
-}: Access): SelectQueryBuilder<
-  Database & { runs: Row<'runs'>; jobs: { id: JobId; name: string } },
-  'runs' | 'jobs',
-  RunRow
-> {
-  return db
-    .selectFrom('runs')
-    .leftJoin('jobs', 'jobs.id', 'runs.jobId')
-    .selectAll('runs')
-    .select('jobs.name as jobName') as never;
 }
 
 function recordOf(row: RunRow): RunRecord {

@@ -36,6 +36,9 @@ export interface Database {
   leases: { name: string; holder: string; epoch: number; expiresMs: number };
   idempotencyKeys: { key: string; requestHash: string; answer: string | null; expiresMs: number };
   settings: { name: string; value: string };
+  incidents: IncidentTable;
+  gatherings: { kind: string; causeGroup: string; dueMs: number; state: string };
+  deliveries: DeliveryTable;
 }
 
 interface JobTable {
@@ -162,6 +165,31 @@ interface EventTable {
   id: Generated<number>;
   atMs: number;
   data: string;
+}
+
+interface IncidentTable {
+  id: string;
+  /** `project/name` */
+  job: string;
+  /** When there is something to do with it; null: never. */
+  sweepDueMs: number | null;
+  state: string;
+  openedMs: number;
+  closedMs: number | null;
+}
+
+interface DeliveryTable {
+  id: Generated<number>;
+  /** By which receivers know it. */
+  key: string;
+  channel: string;
+  body: string;
+  state: 'waiting' | 'delivered' | 'given_up';
+  attempts: string;
+  made: number;
+  /** When it is tried next; null: it is over. */
+  nextMs: number | null;
+  createdMs: number;
 }
 
 export type Row<T extends keyof Database> = Selectable<Database[T]>;

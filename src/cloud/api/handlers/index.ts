@@ -2,6 +2,7 @@
 // For the server, which has checked input and role by then.
 // They must not know HTTP beyond a header that they set.
 import type { Handlers } from '../context.ts';
+import { alertHandlers } from './alerts.ts';
 import { hostHandlers } from './hosts.ts';
 import { jobHandlers } from './jobs.ts';
 import { logHandlers, logPlace } from './logs.ts';
@@ -17,4 +18,5 @@ export const handlers: Handlers = {
   ...logHandlers,
   ...hostHandlers,
   ...tokenHandlers,
+  ...alertHandlers,
 };

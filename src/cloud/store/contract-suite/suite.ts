@@ -14,6 +14,7 @@ import {
   runKeyOf,
   type Store,
 } from '../index.ts';
+import { alertsSuite } from './alerts.ts';
 
 /** An address of a database that is empty, and nobody else's. */
 type NewDatabase = () => Promise<string>;
@@ -374,7 +375,12 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     const changes = created
       .filter((_, i) => i >= 6)
       .map(({ key }, i) =>
-        changed(key, { state: 'ended', outcome: i % 2 === 0 ? 'failed' : 'succeeded', endedMs: 9000 }),
+        changed(key, {
+          state: 'ended',
+          outcome: i % 2 === 0 ? 'failed' : 'succeeded',
+          hostId: (i < 4 ? 'h' : 'g') as HostId,
+          endedMs: 9000,
+        }),
       );
     await store.runs.commit(commitOf({ created, changes }), null);
     const keys = async (filter: RunFilter): Promise<string> => {
@@ -394,12 +400,26 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     assert.equal(await keys({}), '11 10 09 08 07 06 05 04 03 02 01 00');
     assert.equal(await keys({ projects: ['other'] }), '09 06 03 00');
     assert.equal(await keys({ projects: [] }), '');
+    assert.equal(
+      await keys({ projects: ['other', 'nobody', 'shop'] }),
+      '11 10 09 08 07 06 05 04 03 02 01 00',
+    );
+    assert.equal(await keys({ projects: ['other', 'other'], state: 'ended' }), '09 06');
+    const many = Array.from({ length: 100 }, (_, n) => `other-${n}`);
+    assert.equal(await keys({ projects: [...many, 'other'] }), '09 06 03 00');
     assert.equal(await keys({ jobId }), '08 04 00');
     assert.equal(await keys({ outcome: 'failed' }), '10 08 06');
     assert.equal(await keys({ outcome: 'failed', jobId }), '08');
     assert.equal(await keys({ state: 'active' }), '05 04 03 02 01 00');
     assert.equal(await keys({ state: 'queued', projects: ['other'] }), '03 00');
     assert.equal(await keys({ state: 'running' }), '');
+    assert.equal(await keys({ state: 'queued', outcome: 'failed' }), '');
+    const hostId = 'h' as HostId;
+    assert.equal(await keys({ hostId }), '09 08 07 06');
+    assert.equal(await keys({ hostId, jobId }), '08');
+    assert.equal(await keys({ hostId, jobId, outcome: 'succeeded' }), '');
+    assert.equal(await keys({ hostId, projects: ['other', 'shop'], outcome: 'failed' }), '08 06');
+    assert.equal(await keys({ hostId, projects: ['other'], outcome: 'succeeded' }), '09');
     assert.equal(await keys({ state: 'ended', projects: ['other'] }), '09 06');
   });
 
@@ -417,6 +437,35 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     assert.deepEqual(left, ['r9', 'r8', 'r7', 'r6']);
   });
 
+  test('of runs that ended in one moment so many stay as are to be kept', async () => {
+    await using store = await open(await newDatabase());
+    const created = Array.from({ length: 5 }, (_, i) => newRun(`r${i}`));
+    const end = { state: 'ended', outcome: 'succeeded', endedMs: 100 } as const;
+    await store.runs.commit(
+      commitOf({ created, changes: created.map(({ key }) => changed(key, end)) }),
+      null,
+    );
+    assert.equal(await store.runs.expire({ beforeMs: 100, keep: 3, limit: 100 }), 2);
+    assert.deepEqual(
+      (await store.runs.list({})).items.map(({ key }) => key),
+      ['r4', 'r3', 'r2'],
+    );
+  });
+
+  test('of fires in one moment so many go as may at once', async () => {
+    await using store = await open(await newDatabase());
+    await store.jobs.apply(definitions('shop', ['a', 'os'], ['b', 'os'], ['c', 'os']), by);
+    const became = { verdict: 'skipped', reason: 'paused', detail: null } as const;
+    const fires = (await store.jobs.list()).map(({ id: jobId }) => ({
+      entry: { jobId, dueMs: 1, decidedMs: 1, version: 1, became },
+      run: null,
+    }));
+    await store.ledger.record(fires, unfenced);
+    assert.equal(await store.ledger.expire(1, 2), 0);
+    assert.equal(await store.ledger.expire(2, 2), 2);
+    assert.equal(await store.ledger.expire(2, 2), 1);
+  });
+
   test('a lease has one holder, and who had it before writes nothing more', async () => {
     await using pair = await two();
     const [first, second] = pair.stores;
@@ -424,7 +473,12 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     assert.deepEqual(one, { name: 'leader', holder: 'one', epoch: 1 });
     assert.equal(await second.leases.acquire('leader', 'two', 60_000), null);
     assert.deepEqual(await first.leases.acquire('leader', 'one', 60_000), one, 'renewed');
+    assert.deepEqual(
+      (await second.leases.held()).map(({ name, holder }) => `${name} ${holder}`),
+      ['leader one'],
+    );
     await first.leases.release({ name: 'leader', holder: 'one', epoch: 1 });
+    assert.deepEqual(await second.leases.held(), []);
     const other = await second.leases.acquire('leader', 'two', 60_000);
     assert.equal(other?.epoch, 2);
     const commit = commitOf({ created: [newRun('a')] });
@@ -531,6 +585,8 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     );
     assert.equal((await store.audit.list({ target: 'run 3' })).items.length, 1);
   });
+
+  alertsSuite(async () => await open(await newDatabase()));
 
   test('texts of any kind come back as they were', async () => {
     await using store = await open(await newDatabase());

@@ -23,6 +23,13 @@ export interface Engine {
    * value is there, and decides by itself.
    */
   unguessed(column: string): RawBuilder<unknown>;
+  /** A column of text that no index is chosen by, whatever the statistics say. */
+  unindexed(column: string): RawBuilder<unknown>;
+  /**
+   * Whether the condition of a partial index is seen to follow from others. SQLite has to read it as it stands there;
+   * PostgreSQL would take it for one more condition, and expect too few rows.
+   */
+  readonly infersConditions: boolean;
   /** Begins a transaction that reads all the time what was there at its beginning, and keeps nobody from writing. */
   readonly beginSnapshot: string;
   /** The rows of a JSON array of objects as a table `c`, by the types of the columns of that table. */

@@ -17,7 +17,7 @@ export function sqliteEngine(file: string, { create }: { readonly create: boolea
     kind: 'sqlite',
     place: file,
     dialect: new EmbeddedDialect({ database: new CachingDatabase(database) }),
-    wording: { generatedId: 'integer PRIMARY KEY AUTOINCREMENT' },
+    wording: { generatedId: 'integer PRIMARY KEY AUTOINCREMENT', roomy: '' },
     locksRows: false,
     isRetryable: () => false,
     nowMs: async () => Date.now(),
@@ -26,6 +26,8 @@ export function sqliteEngine(file: string, { create }: { readonly create: boolea
     tableNames,
     // https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
     unguessed: (column) => sql.raw(`+${column}`),
+    unindexed: (column) => sql.raw(`+${column}`),
+    infersConditions: false,
     beginSnapshot: 'begin deferred',
     rowsOf: (_table, columns, json) => {
       const values = sql.raw(columns.map((name) => `value ->> '${name}' AS ${name}`).join(', '));
@@ -91,7 +93,10 @@ async function backUp(file: string, target: string): Promise<void> {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const hint = 'its folder must exist, be writable and have room for a copy of the store';
-    throw new StoreError('backup_failed', `The backup ${target} can't be written: ${reason}`, { hint, cause });
+    throw new StoreError('backup_failed', `The backup ${target} can't be written: ${reason}`, {
+      hint,
+      cause,
+    });
   } finally {
     source.close();
     rmSync(part, { force: true });

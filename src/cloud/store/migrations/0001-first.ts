@@ -1,7 +1,7 @@
 import type { MigrationStep } from './step.ts';
 
 /** The first schema. Of partial indexes the condition is written in queries as it stands here, or SQLite can't see that they fit. */
-export const first: MigrationStep = ({ generatedId }) => [
+export const first: MigrationStep = ({ generatedId, roomy }) => [
   `CREATE TABLE projects (name text PRIMARY KEY, created_ms bigint NOT NULL)`,
 
   `CREATE TABLE jobs (
@@ -96,23 +96,26 @@ export const first: MigrationStep = ({ generatedId }) => [
     placement text,
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'ended') = (ended_ms IS NOT NULL))
-  )`,
-  // Lists, newest first: of all, of a project, of a job, of a host. That of a host has job and project behind, so that a
-  // job that has never been there is not looked for row by row.
-  `CREATE INDEX runs_age ON runs (queued_ms, key)`,
-  `CREATE INDEX runs_project ON runs (project, queued_ms, key)`,
-  `CREATE INDEX runs_job ON runs (job_id, queued_ms, key) WHERE job_id IS NOT NULL`,
-  `CREATE INDEX runs_host ON runs (host_id, queued_ms, key, job_id, project) WHERE host_id IS NOT NULL`,
+  )${roomy}`,
+  // Each index costs every write. A run that has not ended is in one of them; the others get it once, at its end. None has
+  // the state: so a run that begins to run changes no index, and where there is room beside the row, PostgreSQL writes
+  // nothing else (https://www.postgresql.org/docs/current/storage-hot.html).
+  `CREATE INDEX runs_active ON runs (queued_ms, key) WHERE ended_ms IS NULL`,
+  // Lists, newest first: of all, of a project, of a job, of a host, of a project or a job on a host.
+  `CREATE INDEX runs_age ON runs (queued_ms, key) WHERE ended_ms IS NOT NULL`,
+  `CREATE INDEX runs_project ON runs (project, queued_ms, key) WHERE ended_ms IS NOT NULL`,
+  `CREATE INDEX runs_job ON runs (job_id, queued_ms, key) WHERE ended_ms IS NOT NULL`,
+  `CREATE INDEX runs_host ON runs (host_id, queued_ms, key) WHERE ended_ms IS NOT NULL`,
+  `CREATE INDEX runs_host_project ON runs (host_id, project, queued_ms, key) WHERE ended_ms IS NOT NULL`,
+  `CREATE INDEX runs_host_job ON runs (host_id, job_id, queued_ms, key) WHERE ended_ms IS NOT NULL`,
   // The same by outcome: of those that did not succeed, which are few, and of a job all (when has it succeeded last?).
   // Whoever looks for success elsewhere finds it among the first of the lists above.
   `CREATE INDEX runs_outcome ON runs (outcome, queued_ms, key) WHERE outcome <> 'succeeded'`,
   `CREATE INDEX runs_project_outcome ON runs (project, outcome, queued_ms, key) WHERE outcome <> 'succeeded'`,
   `CREATE INDEX runs_host_outcome ON runs (host_id, outcome, queued_ms, key) WHERE outcome <> 'succeeded'`,
-  `CREATE INDEX runs_job_outcome ON runs (job_id, outcome, queued_ms, key) WHERE outcome IS NOT NULL`,
-  // The few that have not ended, whatever the number of those that have.
-  `CREATE INDEX runs_active ON runs (queued_ms, key, state) WHERE state <> 'ended'`,
+  `CREATE INDEX runs_job_outcome ON runs (job_id, outcome, queued_ms, key) WHERE ended_ms IS NOT NULL`,
   // Retention, and counts of what ended of late.
-  `CREATE INDEX runs_ended ON runs (ended_ms, key, outcome) WHERE state = 'ended'`,
+  `CREATE INDEX runs_ended ON runs (ended_ms, key, outcome) WHERE ended_ms IS NOT NULL`,
 
   // Of a job that follows from several others: those that have succeeded since it was started last.
   `CREATE TABLE arrivals (
@@ -182,4 +185,40 @@ export const first: MigrationStep = ({ generatedId }) => [
   `CREATE INDEX idempotency_keys_age ON idempotency_keys (expires_ms)`,
 
   `CREATE TABLE settings (name text PRIMARY KEY, value text NOT NULL)`,
+
+  `CREATE TABLE incidents (
+    id text PRIMARY KEY,
+    job text NOT NULL,
+    sweep_due_ms bigint,
+    state text NOT NULL,
+    opened_ms bigint NOT NULL,
+    closed_ms bigint,
+    CHECK (closed_ms IS NULL OR sweep_due_ms IS NULL)
+  )`,
+  `CREATE INDEX incidents_open ON incidents (job) WHERE closed_ms IS NULL`,
+  `CREATE INDEX incidents_due ON incidents (sweep_due_ms) WHERE sweep_due_ms IS NOT NULL`,
+  `CREATE INDEX incidents_closed ON incidents (closed_ms) WHERE closed_ms IS NOT NULL`,
+  // News of incidents that wait for others with the same cause; few, and not for long.
+  `CREATE TABLE gatherings (
+    kind text NOT NULL,
+    cause_group text NOT NULL,
+    due_ms bigint NOT NULL,
+    state text NOT NULL,
+    PRIMARY KEY (kind, cause_group)
+  )`,
+  `CREATE TABLE deliveries (
+    id ${generatedId},
+    key text NOT NULL UNIQUE,
+    channel text NOT NULL,
+    body text NOT NULL,
+    state text NOT NULL CHECK (state IN ('waiting', 'delivered', 'given_up')),
+    attempts text NOT NULL,
+    made integer NOT NULL,
+    next_ms bigint,
+    created_ms bigint NOT NULL,
+    CHECK ((state = 'waiting') = (next_ms IS NOT NULL))
+  )`,
+  // What is due, by channel: one that hangs must not have its many looked through for the others.
+  `CREATE INDEX deliveries_due ON deliveries (next_ms, id, channel) WHERE next_ms IS NOT NULL`,
+  `CREATE INDEX deliveries_over ON deliveries (created_ms) WHERE next_ms IS NULL`,
 ];

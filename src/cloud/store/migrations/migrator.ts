@@ -18,6 +18,11 @@ export interface MigrationState {
   readonly known: boolean;
 }
 
+/** Those tables are there before the first migration is: another process may be about to do it. */
+export function isOfMigrator(table: string): boolean {
+  return table === TABLE || table === LOCK;
+}
+
 /** `db` has no plugins. `tables` are the names of those that there are. */
 export async function appliedMigrations(
   db: Kysely<MigrationDatabase>,

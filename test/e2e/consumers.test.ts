@@ -1,0 +1,378 @@
+// examples/consumers with a real PostgreSQL and a real Redis, whose programs come from Debian's packages: every message is
+// handled once, whatever becomes of the consumers.
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { Agenda } from '../../src/cloud/agenda.ts';
+import { systemClock } from '../../src/cloud/clock.ts';
+import { backlogReader, InstanceKeeper, type InstanceRun } from '../../src/cloud/instances/index.ts';
+import { type JobDefinition, parseJobs } from '../../src/cloud/jobs/index.ts';
+import { Postgres } from '../../src/cloud/store/fixtures/postgres.ts';
+import type { JobId, RunKey } from '../../src/cloud/store/index.ts';
+
+const FOLDER = path.join(import.meta.dirname, '../../examples/consumers');
+const MESSAGES = 2_000;
+const CONSUMERS = 4;
+
+type Env = Readonly<Record<string, string>>;
+
+/** A queue with its consumer. */
+interface Queue {
+  readonly job: string;
+  /** Of the consumers, and of the cloud. */
+  readonly env: Env;
+  put(count: number): Promise<void>;
+  /** Messages that have been put, and are neither handled nor failed. */
+  left(): Promise<number>;
+  /** The bodies of all messages that were handled, as often as they were. */
+  handled(): Promise<string[]>;
+}
+
+class PostgresQueue implements Queue, AsyncDisposable {
+  readonly job = 'pg-consumer';
+  readonly env: Env;
+  readonly #client: pg.Client;
+
+  private constructor(url: string, client: pg.Client) {
+    this.env = { SHOP_DATABASE: url, ROCKSY_BACKLOG_SHOP: url };
+    this.#client = client;
+  }
+
+  static async open(url: string): Promise<PostgresQueue> {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query(fs.readFileSync(path.join(FOLDER, 'pg-schema.sql'), 'utf8'));
+    return new PostgresQueue(url, client);
+  }
+
+  async put(count: number): Promise<void> {
+    await this.#client.query("INSERT INTO messages (body) SELECT 'm' || generate_series(1, $1::integer)", [
+      count,
+    ]);
+  }
+
+  async putEmpty(): Promise<void> {
+    await this.#client.query("INSERT INTO messages (body) VALUES ('')");
+  }
+
+  async failed(): Promise<unknown[]> {
+    const { rows } = await this.#client.query('SELECT attempts, error FROM messages WHERE error IS NOT NULL');
+    return rows;
+  }
+
+  async left(): Promise<number> {
+    const { rows } = await this.#client.query(
+      'SELECT count(*)::integer AS n FROM messages WHERE due_at <= now()',
+    );
+    return rows[0].n;
+  }
+
+  async handled(): Promise<string[]> {
+    const { rows } = await this.#client.query('SELECT body FROM handled');
+    return rows.map(({ body }) => body);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.end();
+  }
+}
+
+/** A server in a folder of its own, reached by a socket in it only, gone afterwards. */
+class RedisQueue implements Queue, AsyncDisposable {
+  readonly job = 'redis-consumer';
+  readonly env: Env;
+  readonly #folder: string;
+  readonly #socket: string;
+  readonly #server: ChildProcess;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.#socket = path.join(folder, 'socket');
+    this.env = { SHOP_REDIS: this.#socket, ROCKSY_BACKLOG_REDIS: this.#socket };
+    const options = ['--port', '0', '--unixsocket', this.#socket, '--save', '', '--dir', folder];
+    this.#server = spawn('redis-server', options, { stdio: 'ignore' });
+  }
+
+  static async start(): Promise<RedisQueue> {
+    const queue = new RedisQueue(fs.mkdtempSync(path.join(os.tmpdir(), 'rocksy-redis-')));
+    await until(async () => fs.existsSync(queue.#socket), 'Redis listens');
+    return queue;
+  }
+
+  ask(...words: string[]): string[] {
+    return execFileSync('redis-cli', ['-e', '-s', this.#socket, ...words], { encoding: 'utf8' })
+      .split('\n')
+      .filter((line) => line !== '');
+  }
+
+  async put(count: number): Promise<void> {
+    for (let i = 1; i <= count; i += 500)
+      this.ask('RPUSH', 'orders', ...Array.from({ length: 500 }, (_, k) => `m${i + k}`));
+  }
+
+  async left(): Promise<number> {
+    return Number(
+      execFileSync(path.join(FOLDER, 'redis-backlog.sh'), { env: { ...process.env, ...this.env } }),
+    );
+  }
+
+  async handled(): Promise<string[]> {
+    return this.ask('LRANGE', 'orders:handled', '0', '-1');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.kill('SIGKILL');
+    if (this.#server.exitCode === null && this.#server.signalCode === null) await once(this.#server, 'exit');
+    fs.rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** One process of a consumer, started and signalled by this test alone. */
+class Consumer {
+  /** Those that go on, whatever a test came to. */
+  static readonly #all = new Set<Consumer>();
+  readonly #child: ChildProcess;
+  readonly startedMs = Date.now();
+  readonly ended: Promise<void>;
+  log = '';
+  isEnding = false;
+
+  constructor(argv: readonly string[], env: Env) {
+    const [file = '', ...args] = argv;
+    this.#child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (chunk: Buffer) => {
+        this.log += chunk;
+      });
+    Consumer.#all.add(this);
+    this.ended = once(this.#child, 'close').then(() => void Consumer.#all.delete(this));
+  }
+
+  static async killAll(): Promise<void> {
+    const all = [...Consumer.#all];
+    for (const consumer of all) consumer.end('SIGKILL');
+    await Promise.all(all.map(({ ended }) => ended));
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  end(signal: 'SIGTERM' | 'SIGKILL'): void {
+    this.isEnding = true;
+    this.#child.kill(signal);
+  }
+
+  /** It did what a consumer does at a SIGTERM. One that had only just been started knew nothing of it. */
+  assertEndedWell(): void {
+    if (this.log === '' && this.#child.signalCode === 'SIGTERM') return;
+    assert.equal(this.#child.exitCode, 0, `${this.#child.signalCode} ${this.log}`);
+    assert.match(this.log, /^ready\n(?:put back .*\n)*ended\n$/);
+  }
+}
+
+/** The job of the example, where the example is. */
+function definitionOf(job: string): JobDefinition {
+  const text = fs.readFileSync(path.join(FOLDER, 'jobs.yaml'), 'utf8').replaceAll('/srv/consumers', FOLDER);
+  const found = parseJobs(text, 'jobs.yaml').find(({ name }) => name === job);
+  assert.ok(found !== undefined && 'argv' in found.run);
+  return found;
+}
+
+function consumerOf(queue: Queue, workMs: number): Consumer {
+  const { run } = definitionOf(queue.job);
+  return new Consumer('argv' in run ? run.argv : [], { ...queue.env, SHOP_WORK_MS: String(workMs) });
+}
+
+async function until(isSo: () => Promise<boolean>, what: string, withinMs = 60_000): Promise<void> {
+  const endMs = Date.now() + withinMs;
+  while (!(await isSo())) {
+    assert.ok(Date.now() < endMs, `in vain waited until: ${what}`);
+    await sleep(25);
+  }
+}
+
+async function assertOnceEach(queue: Queue): Promise<void> {
+  const handled = await queue.handled();
+  assert.equal(new Set(handled).size, MESSAGES, 'none is lost');
+  assert.equal(handled.length, MESSAGES, 'none is doubled');
+}
+
+/** From none to four and back, while at random times one of them gets a signal and another one takes its place. */
+async function churn(queue: Queue, signals: readonly ('SIGTERM' | 'SIGKILL')[]): Promise<Consumer[]> {
+  await queue.put(MESSAGES);
+  const all: Consumer[] = [];
+  const deadline = Date.now() + 60_000;
+  const alive = () => all.filter(({ isEnding }) => !isEnding);
+  while ((await queue.left()) > 0) {
+    assert.ok(Date.now() < deadline, 'it takes too long');
+    assert.deepEqual(
+      alive()
+        .filter(({ hasEnded }) => hasEnded)
+        .map(({ log }) => log),
+      [],
+      'none ends by itself',
+    );
+    while (alive().length < CONSUMERS) all.push(consumerOf(queue, 2));
+    await sleep(Math.random() * 120);
+    const signal = signals[Math.floor(Math.random() * signals.length)] ?? 'SIGTERM';
+    alive()[Math.floor(Math.random() * CONSUMERS)]?.end(signal);
+  }
+  for (const consumer of alive()) consumer.end('SIGTERM');
+  await Promise.all(all.map(({ ended }) => ended));
+  return all;
+}
+
+/** The keeper itself, with processes of this test for runs. */
+async function keep(queue: Queue): Promise<void> {
+  const jobId = 'job' as JobId;
+  const given = definitionOf(queue.job);
+  assert.ok(given.instances?.backlog);
+  const backlog = { ...given.instances.backlog, every_ms: 250, cool_down_ms: 1_000 };
+  const definition = { ...given, instances: { ...given.instances, backlog } };
+  const consumers = new Map<RunKey, Consumer>();
+  const all: Consumer[] = [];
+  let most = 0;
+  const alive = () => [...consumers.values()];
+  using agenda = new Agenda(systemClock);
+  const warnings: string[] = [];
+  await using keeper: InstanceKeeper = new InstanceKeeper({
+    jobs: () => [{ jobId, project: 'shop', name: queue.job, definition }],
+    clock: systemClock,
+    agenda,
+    read: backlogReader({ env: { ...process.env, ...queue.env }, allowsCommands: true }),
+    warn: (message, fields) => warnings.push(`${message} ${JSON.stringify(fields)}`),
+    ports: {
+      runsOf: () =>
+        [...consumers].map(
+          ([key, { startedMs, isEnding }]): InstanceRun => ({
+            key,
+            createdMs: startedMs,
+            startedMs,
+            isEnding,
+          }),
+        ),
+      start: async (_, count) => {
+        for (let i = 0; i < count; i++) {
+          const key = `run-${all.length}` as RunKey;
+          const consumer = consumerOf(queue, 5);
+          consumers.set(key, consumer);
+          all.push(consumer);
+          most = Math.max(most, consumers.size);
+          void consumer.ended.then(() => {
+            consumers.delete(key);
+            const { startedMs, isEnding } = consumer;
+            const times = { createdMs: startedMs, startedMs, endedMs: Date.now() };
+            keeper.ended(jobId, { ...times, wasCancelled: isEnding });
+          });
+        }
+      },
+      cancel: (key) => consumers.get(key)?.end('SIGTERM'),
+    },
+  });
+  keeper.start();
+  await sleep(600);
+  assert.equal(all.length, 0, 'nothing waits, and none is started');
+  await queue.put(MESSAGES);
+  await until(async () => alive().length === CONSUMERS, 'there are four');
+  await until(async () => (await queue.left()) === 0, 'all messages are handled');
+  await until(async () => consumers.size === 0, 'there are none any more');
+  assert.equal(most, CONSUMERS, 'and never more than four');
+  assert.deepEqual(warnings, []);
+  for (const consumer of all) consumer.assertEndedWell();
+  const view = keeper.viewOf(jobId);
+  assert.deepEqual([view?.wanted, view?.present, view?.backlog], [0, 0, 0]);
+}
+
+function stories(open: () => Promise<Queue & AsyncDisposable>): void {
+  test('every message is handled once, while consumers come and go by SIGTERM', async () => {
+    await using queue = await open();
+    const consumers = await churn(queue, ['SIGTERM']);
+    await assertOnceEach(queue);
+    assert.ok(consumers.length > 2 * CONSUMERS, `only ${consumers.length} consumers`);
+    for (const consumer of consumers) consumer.assertEndedWell();
+  });
+
+  test('every message is handled once, while consumers are killed', async () => {
+    await using queue = await open();
+    await churn(queue, ['SIGKILL', 'SIGTERM']);
+    await assertOnceEach(queue);
+  });
+
+  test('the keeper scales them from none to four and back, and every message is handled once', async () => {
+    await using queue = await open();
+    await keep(queue);
+    await assertOnceEach(queue);
+  });
+}
+
+/** Why these can't be tested here; false: they can. */
+function missing(
+  programs: Readonly<Record<string, string>>,
+  extension: string,
+  hint: string,
+): string | false {
+  for (const [program, argument] of Object.entries(programs))
+    if (spawnSync(program, [argument]).status !== 0) return `${program} is missing: ${hint}`;
+  const { status } = spawnSync('php', ['-r', `exit(extension_loaded('${extension}') ? 0 : 1);`]);
+  return status === 0 ? false : `PHP has no ${extension}: ${hint}`;
+}
+
+const withoutPgsql = missing({ php: '-v' }, 'pgsql', 'apt-get install php-pgsql');
+const withoutRedis = missing(
+  { php: '-v', 'redis-server': '-v', 'redis-cli': '-v' },
+  'redis',
+  'apt-get install redis-server redis-tools php-redis',
+);
+
+afterEach(() => Consumer.killAll());
+
+describe('a table of PostgreSQL as a queue', { skip: withoutPgsql }, () => {
+  let postgres: Postgres;
+  before(async () => {
+    postgres = await Postgres.start();
+  });
+  after(() => postgres[Symbol.asyncDispose]());
+
+  const open = async () => PostgresQueue.open(await postgres.newDatabase());
+  stories(open);
+
+  test('a message that can not be worked on holds up no other', async () => {
+    await using queue = await open();
+    await queue.putEmpty();
+    await queue.put(10);
+    const consumer = consumerOf(queue, 0);
+    await until(async () => (await queue.handled()).length === 10, 'the others are handled');
+    assert.deepEqual(await queue.failed(), [{ attempts: 1, error: 'a message without a body' }]);
+    consumer.end('SIGTERM');
+    await consumer.ended;
+    consumer.assertEndedWell();
+  });
+});
+
+describe('a list of Redis as a queue', { skip: withoutRedis }, () => {
+  stories(() => RedisQueue.start());
+
+  test('whoever was given up takes and writes nothing any more', async () => {
+    await using queue = await RedisQueue.start();
+    await queue.put(500);
+    const slow = consumerOf(queue, 1_500);
+    await until(
+      async () => (await queue.left()) === 500 && queue.ask('LLEN', 'orders')[0] === '499',
+      'it has one',
+    );
+    const [id = ''] = queue.ask('SMEMBERS', 'orders:consumers');
+    // As another consumer does with one that is dead.
+    queue.ask('SREM', 'orders:consumers', id);
+    queue.ask('LMOVE', `orders:processing:${id}`, 'orders', 'RIGHT', 'LEFT');
+    await slow.ended;
+    assert.match(slow.log, /given to another consumer/);
+    assert.deepEqual([await queue.left(), await queue.handled()], [500, []]);
+  });
+});
