@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { type Dispatcher, eventOfNew, type RunRequest, specOf } from '../dispatch/index.ts';
 import { Heap } from '../heap.ts';
@@ -259,7 +260,10 @@ export class Ticker {
     while (this.#again && !this.#isStopped) {
       this.#again = false;
       try {
-        if (await this.#inTurn(() => this.#step())) this.#again = true;
+        if (!(await this.#inTurn(() => this.#step()))) continue;
+        this.#again = true;
+        // SQLite answers within the turn: the rest of an outage must not keep hosts and clients waiting.
+        await nextTurn();
       } catch (error) {
         this.#options.failed(error);
         this.#arm(this.#options.clock.nowMs() + RETRY_MS);
@@ -309,7 +313,10 @@ export class Ticker {
         if (count > DECISIONS_AT_ONCE) break;
         const [entry, definition] = [book.get(id), definitions.get(id)];
         const timeline = this.#timelines.get(id);
-        if (entry === undefined || definition === undefined || timeline === undefined) continue;
+        if (entry === undefined || definition === undefined || timeline === undefined) {
+          left.delete(id);
+          continue;
+        }
         const pass = await this.#pass(entry, definition, timeline, nowMs, room);
         room -= pass.wanted.length;
         count += pass.decisions.length;

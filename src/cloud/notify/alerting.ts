@@ -6,6 +6,7 @@ import type { NotifyConfig } from './config.ts';
 import type { Deliver } from './deliver/index.ts';
 import { type Expectation, Expectations } from './expectations.ts';
 import { AlertFeed } from './feed.ts';
+import { GATHER_MS } from './gather.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Observation } from './observation.ts';
 import { Outbox } from './outbox.ts';
@@ -24,6 +25,8 @@ export interface AlertingOptions {
   readonly clock: Clock;
   readonly config: NotifyConfig;
   readonly log: Pick<Logger, 'debug' | 'warn'>;
+  /** How long news wait for others with the same cause. Default: a minute. */
+  readonly gatherMs?: number;
   /** What a job expects of its runs; null: nothing. */
   readonly expectOf: (jobId: string) => Expectation | null;
   /** Whether the control plane does its work, for the heartbeat. By default: whether its store answers. */
@@ -70,6 +73,7 @@ export class Alerting implements AsyncDisposable {
       store: store.alerts,
       clock: this.#clock,
       channels,
+      gatherMs: options.gatherMs ?? GATHER_MS,
       onDeliveries: () => this.#outbox.wake(),
     });
     this.#expectations = new Expectations({

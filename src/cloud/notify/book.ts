@@ -12,6 +12,8 @@ export interface AlertBookOptions {
   readonly clock: Clock;
   /** The channels as they are now. */
   readonly channels: () => readonly Channel[];
+  /** How long news wait for others with the same cause. */
+  readonly gatherMs: number;
   /** There are new deliveries in the store. */
   readonly onDeliveries: () => void;
 }
@@ -75,7 +77,7 @@ export class AlertBook {
     for (const job of jobs) this.#troubled.add(job);
     const after = await this.#change(jobs, cursor, nowMs, (state) => {
       const fresh = observations.filter((seen) => !isKnown(seen, state.incidents));
-      return observe(state, fresh, nowMs);
+      return observe(state, fresh, nowMs, this.#options.gatherMs);
     });
     if (after === null) return false;
     const troubled = new Set(after.incidents.map(({ job }) => job));
@@ -87,7 +89,7 @@ export class AlertBook {
   /** What time alone brings. */
   async sweep(): Promise<void> {
     const nowMs = this.#options.clock.now();
-    await this.#change([], null, nowMs, (state) => sweep(state, nowMs));
+    await this.#change([], null, nowMs, (state) => sweep(state, nowMs, this.#options.gatherMs));
     this.#nextSweepMs = await this.#options.store.nextSweepMs();
   }
 

@@ -11,14 +11,18 @@ const common = {
     pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$',
     description: 'a name of letters, digits, . _ - (at most 100)',
   }),
-  /** Which incidents it is told of, with their reminders and their end. */
-  on: Type.Array(Type.Enum([...INCIDENT_KINDS], { description: 'failed, late, missed or too_long' }), {
-    description: 'a list of failed, late, missed and too_long',
-  }),
-  /** Null: every project. */
-  projects: Type.Union([Type.Array(text('the name of a project')), Type.Null()], {
-    description: 'a list of projects, or null for all',
-  }),
+  /** Which incidents it is told of, with their reminders and their end; without: of all. */
+  on: Type.Optional(
+    Type.Array(Type.Enum([...INCIDENT_KINDS], { description: 'failed, late, missed or too_long' }), {
+      description: 'a list of failed, late, missed and too_long',
+    }),
+  ),
+  /** Null, or without: every project. */
+  projects: Type.Optional(
+    Type.Union([Type.Array(text('the name of a project')), Type.Null()], {
+      description: 'a list of projects, or null for all',
+    }),
+  ),
 };
 
 const webhook = Type.Object(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Channel } from './config.ts';
 import { type Notice, projectOf } from './notice.ts';
+import { INCIDENT_KINDS } from './observation.ts';
 
 /** A notice on its way to one channel. */
 export interface NewDelivery {
@@ -14,7 +15,7 @@ export interface NewDelivery {
 
 /** Which channels a notice goes to, and to each only what its projects are concerned with. */
 export function deliveriesOf(notice: Notice, channels: readonly Channel[], nowMs: number): NewDelivery[] {
-  return channels.flatMap(({ name, on, projects }) => {
+  return channels.flatMap(({ name, on = INCIDENT_KINDS, projects = null }) => {
     const part = on.includes(notice.kind) ? partOf(notice, projects) : null;
     if (part === null) return [];
     const id = createHash('sha256')

@@ -74,6 +74,7 @@ export const serverConfigSchema = Type.Object(
     alerts: Type.Optional(
       Type.Object(
         {
+          gather: Type.Optional(duration),
           channels: Type.Optional(notifyConfigSchema.properties.channels),
           heartbeat: Type.Optional(
             Type.Object(
@@ -82,7 +83,7 @@ export const serverConfigSchema = Type.Object(
             ),
           ),
         },
-        { ...closed, writeOnly: true, description: 'a mapping with channels and heartbeat' },
+        { ...closed, writeOnly: true, description: 'a mapping with channels, gather and heartbeat' },
       ),
     ),
     instances: Type.Optional(
@@ -128,6 +129,8 @@ export interface ServerConfig {
     readonly events: number;
   };
   readonly alerts: NotifyConfig;
+  /** How long news of one cause are gathered before anybody is told. */
+  readonly gatherMs: number;
   /** Jobs may have commands run by the server, to count their backlogs. */
   readonly allowsCommands: boolean;
   readonly log: { readonly level: string };
@@ -188,6 +191,7 @@ function resolveConfig(
       events: retention.events ?? 100_000,
     },
     alerts: resolveAlerts(raw.alerts ?? {}, findings),
+    gatherMs: ms(raw.alerts?.gather, '1m', ['alerts', 'gather']),
     allowsCommands: raw.instances?.allow_commands ?? false,
     log: { level: raw.log?.level ?? 'info' },
   };

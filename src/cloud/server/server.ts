@@ -71,7 +71,7 @@ export async function open({ store: url }: ServerConfig, log: Logger): Promise<S
 
 /** Without channels too: whoever adds one later wants no old news. */
 async function startAlerting(
-  { alerts }: ServerConfig,
+  { alerts, gatherMs }: ServerConfig,
   store: Store,
   leader: Leader,
   clock: Clock,
@@ -82,6 +82,7 @@ async function startAlerting(
     clock,
     log,
     config: alerts,
+    gatherMs,
     expectOf: (jobId) => leader.book.get(jobId as JobId)?.expect ?? null,
   });
   await alerting.start();
