@@ -253,6 +253,8 @@ test('whatever is seen: each incident is opened, reminded of at most four times,
       for (const each of actions) {
         if (typeof each === 'number') story.pass(each);
         else story.see(each.kind, each);
+        // A job that is removed and comes again within one millisecond is none that anybody has.
+        if (typeof each !== 'number' && each.kind === 'removed') story.pass(1);
       }
       for (const job of ['a/1', 'a/2', 'b/1']) story.see('removed', { job });
       story.pass(DAY);
