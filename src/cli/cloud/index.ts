@@ -10,6 +10,7 @@ import { jobs } from './jobs.ts';
 import { pause, resume } from './pause.ts';
 import { cancel, rerun, runs } from './runs.ts';
 import { server } from './server.ts';
+import { shadow } from './shadow.ts';
 import { audit, tokens } from './tokens.ts';
 import { top } from './top.ts';
 import { trigger } from './trigger.ts';
@@ -27,6 +28,7 @@ export const cloudCommands: readonly (() => Command)[] = [
   cancel,
   rerun,
   backfill,
+  shadow,
   why,
   pause,
   resume,
