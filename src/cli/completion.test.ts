@@ -11,7 +11,7 @@ function offered(...words: string[]): Promise<readonly string[]> {
 }
 
 test('commands, flags, choices, pools and keys are offered where they may stand', async () => {
-  assert.deepEqual(await offered('re'), ['reload', 'restart']);
+  assert.deepEqual(await offered('rel'), ['reload']);
   assert.deepEqual(await offered('run', '--po'), ['--pool']);
   assert.deepEqual(await offered('--so'), ['--socket']);
   assert.deepEqual(await offered('run', '--pool', ''), ['web', 'os']);

@@ -20,7 +20,7 @@ test('every command has help with examples', async () => {
   assert.equal(code, 0);
   assert.match(out, /^Usage: rocksy ps /);
   const visible = createProgram().commands.filter((command) => !command.name().startsWith('__'));
-  assert.equal(visible.length, 13);
+  assert.equal(visible.length, 34);
   for (const command of visible) {
     const help: string[] = [];
     command.configureOutput({ writeOut: (text) => void help.push(text) }).outputHelp();
@@ -278,6 +278,30 @@ test('logs prints everything, the last lines, and what follows them', async () =
   );
   assert.equal((await rocksy(daemon, 'logs', '-f', '--tail', '1', 'k')).out, 'line 39999\n');
   assert.equal((await rocksy(daemon, 'logs', '-f', 'k')).out, log);
+});
+
+test('logs --grep asks for all matches, and prints them as they come', async () => {
+  const pages: Record<number, object> = {
+    0: { matches: [{ offset: 3, line: 'an ERROR' }], next_offset: 50, size: 90, end: false },
+    50: { matches: [], next_offset: 70, size: 90, end: false },
+    70: { matches: [{ offset: 80, line: 'error' }], next_offset: 90, size: 90, end: true },
+  };
+  await using daemon = await Daemon.start({
+    search: ({ offset }) => [{ ok: true, ...pages[offset ?? 0] }],
+  });
+  assert.deepEqual(await rocksy(daemon, 'logs', '-i', '--grep', 'Error', 'k'), {
+    code: 0,
+    out: 'an ERROR\nerror\n',
+    err: '',
+  });
+  for (const request of daemon.requests.filter(({ name }) => name === 'search'))
+    assert.ok(request.name === 'search' && request.text === 'Error' && request.ignore_case === true);
+  assert.equal(
+    (await rocksy(daemon, 'logs', '--json', '--grep', 'Error', 'k')).out,
+    '{"event":"match","offset":3,"line":"an ERROR"}\n{"event":"match","offset":80,"line":"error"}\n',
+  );
+  for (const wrong of [['-i'], ['--grep', ''], ['--grep', 'a\nb'], ['--grep', 'a', '-f']])
+    assert.equal((await rocksy(daemon, 'logs', 'k', ...wrong)).code, 2, wrong.join(' '));
 });
 
 test('a reader that has seen enough ends rocksy quietly', async () => {

@@ -1,9 +1,11 @@
-import type { Client, LogRange } from '../client/index.ts';
+import type { Client, LogMatch, LogRange } from '../client/index.ts';
 
 const CHUNK_BYTES = 262_144;
 const FIRST_WINDOW_BYTES = 65_536;
 /** Lines that don't fit in so much are not looked for: what is within is printed. */
 const MAX_WINDOW_BYTES = 64 * 1024 * 1024;
+/** As many as the daemon gives at once. */
+const MATCHES = 1000;
 const LF = 10;
 
 /** What is in a log now, from an offset or a moment on. */
@@ -20,8 +22,23 @@ export async function* readLog(
   }
 }
 
+/** The lines of a log that hold a text, as far as it is written now. */
+export async function* findInLog(
+  client: Client,
+  key: string,
+  text: string,
+  ignoreCase: boolean,
+): AsyncGenerator<LogMatch, void, void> {
+  for (let offset = 0; ; ) {
+    const found = await client.search(key, text, { offset, limit: MATCHES, ignore_case: ignoreCase });
+    yield* found.matches;
+    if (isAtEnd({ ...found, offset })) return;
+    offset = found.next_offset;
+  }
+}
+
 /** The end of the log, or a place where a character has not been written whole yet. */
-function isAtEnd({ offset, next_offset: next, size, end }: LogRange): boolean {
+function isAtEnd({ offset, next_offset: next, size, end }: Omit<LogRange, 'data'>): boolean {
   return end || next >= size || next <= offset;
 }
 

@@ -32,6 +32,14 @@ export function count(text: string): number {
   return number;
 }
 
+/** A text to look for. The daemon takes so much, within a line. */
+export function searched(text: string): string {
+  const { length } = [...text];
+  if (length < 1 || length > 200 || text.includes('\n'))
+    throw new InvalidArgumentError('Expected 1 to 200 characters on one line.');
+  return text;
+}
+
 export function address(text: string): string {
   try {
     parseAddress(text);

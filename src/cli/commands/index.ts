@@ -16,6 +16,7 @@ import { reload } from './reload.ts';
 import { restart } from './restart.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
+import { store } from './store.ts';
 import { wait } from './wait.ts';
 
 /** In the order in which help shows them. */
@@ -33,6 +34,7 @@ export const commands: readonly (() => Command)[] = [
   drain,
   doctor,
   importJobs,
+  store,
   completion,
   complete,
 ];

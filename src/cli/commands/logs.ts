@@ -1,14 +1,17 @@
 import { type Command, Option } from 'commander';
 import { cloudOr, logsOfCloud } from '../cloud/index.ts';
 import { type Context, subcommand, withContext } from '../context.ts';
+import { CliError, EXIT } from '../exit.ts';
 import { logLine } from '../log-line.ts';
-import { readLog, readTail } from '../tail.ts';
-import { count, moment } from '../values.ts';
+import { findInLog, readLog, readTail } from '../tail.ts';
+import { count, moment, searched } from '../values.ts';
 
 interface Options {
   readonly follow?: true;
   readonly since?: number;
   readonly tail?: number;
+  readonly grep?: string;
+  readonly ignoreCase?: true;
 }
 
 export function logs(): Command {
@@ -16,6 +19,7 @@ export function logs(): Command {
     'rocksy logs KEY',
     'rocksy logs -f --tail 20 KEY',
     'rocksy logs --since 10m KEY',
+    'rocksy logs -i --grep error KEY',
   ])
     .argument('<key>', 'the run')
     .option('-f, --follow', 'go on until the run ends')
@@ -25,10 +29,19 @@ export function logs(): Command {
         .conflicts('tail'),
     )
     .option('-n, --tail <lines>', 'only the last lines', count)
+    .addOption(
+      new Option('--grep <text>', 'only the lines that hold a text, as it stands')
+        .argParser(searched)
+        .conflicts(['follow', 'since', 'tail']),
+    )
+    .option('-i, --ignore-case', 'with --grep: upper and lower case are the same')
     .action(cloudOr(logsOfCloud, withContext(act)));
 }
 
-async function act(context: Context, key: string, { follow, since, tail }: Options): Promise<void> {
+async function act(context: Context, key: string, options: Options): Promise<void> {
+  const { follow, since, tail, grep, ignoreCase } = options;
+  if (grep !== undefined) return await find(context, key, grep, ignoreCase === true);
+  if (ignoreCase) throw new CliError('-i goes with --grep TEXT', { exitCode: EXIT.usage });
   const { client, terminal, json } = context;
   const print = (chunk: Uint8Array) => terminal.pass(json ? logLine(chunk) : chunk);
   let offset = 0;
@@ -44,4 +57,14 @@ async function act(context: Context, key: string, { follow, since, tail }: Optio
     for await (const chunk of readLog(client, key, since === undefined ? { offset } : { since }))
       await print(chunk);
   }
+}
+
+async function find(
+  { client, terminal, json }: Context,
+  key: string,
+  text: string,
+  ignoreCase: boolean,
+): Promise<void> {
+  for await (const { offset, line } of findInLog(client, key, text, ignoreCase))
+    await terminal.pass(`${json ? JSON.stringify({ event: 'match', offset, line }) : line}\n`);
 }
