@@ -30,3 +30,4 @@ export type {
   WaitsFor,
   Why,
 } from './resources.ts';
+export { operationTable, withTable } from './table.ts';

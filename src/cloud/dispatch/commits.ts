@@ -80,6 +80,8 @@ export class Commits {
   #start(): void {
     this.#flushing ??= this.#run().finally(() => {
       this.#flushing = null;
+      // It may have come after the last look at the batch.
+      if (!isEmpty(this.#batch) && !this.#isOver) this.#start();
     });
   }
 
@@ -101,8 +103,8 @@ export class Commits {
   async #notOurs(created: readonly NewRun[], known: ReadonlySet<RunKey>): Promise<ReadonlySet<RunKey>> {
     if (known.size < created.length) return known;
     const queuedMs = new Map((await this.#options.find([...known])).map((run) => [run.key, run.queuedMs]));
-    const isMade = created.every((run) => queuedMs.get(run.key) === run.queuedMs);
-    return isMade ? new Set() : known;
+    const foreign = created.filter((run) => queuedMs.get(run.key) !== run.queuedMs);
+    return new Set(foreign.map(({ key }) => key));
   }
 
   /** Null: never. */

@@ -77,7 +77,8 @@ function runOf(
   key: string,
   nowMs: number,
 ): RunRequest[] {
-  if (definition === null) return [];
+  // Nothing of a shadow is run.
+  if (definition === null || definition.shadow) return [];
   return [
     {
       key: key as RunKey,

@@ -52,6 +52,7 @@ export class Feed {
       .catch(() => undefined)
       .finally(() => {
         this.#reading = null;
+        if (this.#again) this.#read();
       });
   }
 

@@ -144,7 +144,8 @@ export function loadServerConfig(file: string, env: NodeJS.ProcessEnv): ServerCo
   const path = resolve(file);
   const document = readDocument(readText(path));
   if (document.value === undefined) throw new DocumentError(path, document.problems);
-  const { violations, sound } = checker.check(document.value);
+  // An empty file is all defaults.
+  const { violations, sound } = checker.check(document.value ?? {});
   const findings = new Findings(path, document, violations);
   const config = sound === null ? null : resolveConfig(sound, path, env, findings);
   if (config === null || findings.problems.length > 0) throw new DocumentError(path, findings.problems);

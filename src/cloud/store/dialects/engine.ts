@@ -23,8 +23,6 @@ export interface Engine {
    * value is there, and decides by itself.
    */
   unguessed(column: string): RawBuilder<unknown>;
-  /** A column of text that no index is chosen by, whatever the statistics say. */
-  unindexed(column: string): RawBuilder<unknown>;
   /**
    * Whether the condition of a partial index is seen to follow from others. SQLite has to read it as it stands there;
    * PostgreSQL would take it for one more condition, and expect too few rows.

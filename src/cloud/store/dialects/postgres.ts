@@ -36,7 +36,6 @@ export function postgresEngine(url: string, onIdleError: (error: Error) => void)
     lockEvents,
     tableNames,
     unguessed: (column) => sql.raw(column),
-    unindexed: (column) => sql.raw(`(${column} || '')`),
     infersConditions: true,
     beginSnapshot: 'begin transaction isolation level repeatable read, read only',
     rowsOf: (table, _columns, json) =>

@@ -26,7 +26,6 @@ export function sqliteEngine(file: string, { create }: { readonly create: boolea
     tableNames,
     // https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
     unguessed: (column) => sql.raw(`+${column}`),
-    unindexed: (column) => sql.raw(`+${column}`),
     infersConditions: false,
     beginSnapshot: 'begin deferred',
     rowsOf: (_table, columns, json) => {
