@@ -78,14 +78,15 @@ export class Worker {
     this.#keeper = keeper;
     this.#isHeir = keeper.isSuccessor;
     this.#journal = journal;
+    const mask = new Mask(config.mask, secretsOf(config));
     this.#runs = new Runs({
-      journal,
+      journal: withoutSecrets(journal, mask),
       log,
       keeperPid: keeper.keeperPid,
       acknowledgeOrphan: (id) => keeper.acknowledgeOrphan(id),
       step,
     });
-    this.#pools = new Pools(config, log, sessionNumbers(journal), this.#runs);
+    this.#pools = new Pools(config, log, mask, sessionNumbers(journal), this.#runs);
     const logTimes = new LogTimes();
     this.#growth = this.#watchGrowth(logTimes);
     this.#retention = new RetentionSweep({
@@ -104,7 +105,7 @@ export class Worker {
       pools: this.#pools,
       runs: this.#runs,
       floor: new DiskFloor(config.minFreeBytes, () => freeBytes(config.state), Date.now),
-      mask: new Mask(config.mask, secretsOf(config)),
+      mask,
       logTimes,
       startedMs: Date.now(),
       connectionCount: () => this.#listeners.connectionCount,
@@ -372,6 +373,38 @@ function sessionNumbers(journal: Journal): () => Promise<number> {
     const seconds = Math.floor(Date.now() / 1000);
     last = await journal.nextSession().catch(() => Math.max(last + 1, seconds));
     return last;
+  };
+}
+
+/**
+ * The journal as runs are written down in it: what they have said of themselves is kept as it may be shown. It is read for
+ * longer than anybody knows what was a secret then.
+ */
+function withoutSecrets(journal: Journal, mask: Mask): Journal {
+  return new Proxy(journal, {
+    get(target, name) {
+      if (name === 'record') return (run: Run) => target.record(hidden(run, mask));
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}
+
+function hidden(run: Run, mask: Mask): Run {
+  const { phase } = run;
+  if (phase.state !== 'ended' || mask.reach === 0) return run;
+  const { outcome, progress } = phase;
+  return {
+    ...run,
+    phase: {
+      ...phase,
+      outcome: {
+        ...outcome,
+        error: outcome.error === null ? null : mask.text(outcome.error),
+        result: mask.json(outcome.result),
+      },
+      progress: progress === null ? null : { ...progress, text: mask.text(progress.text) },
+    },
   };
 }
 

@@ -54,6 +54,19 @@ test("the documentation's full example gives every setting its meaning", () => {
             ['APP_ENV', 'prod'],
             ['APP_DEBUG', '0'],
           ]),
+          envFiles: [`${dir}/secrets.env`],
+          secrets: new Map([
+            ['API_KEY', { kind: 'file', path: `${dir}/api-key` }],
+            ['STRIPE_KEY', { kind: 'credential', name: 'stripe' }],
+            [
+              'DB_PASSWORD',
+              {
+                kind: 'command',
+                program: `${dir}/bin/vault`,
+                argv: ['vault', 'kv', 'get', '-field=password', 'secret/db'],
+              },
+            ],
+          ]),
           allowEnv: ['LANG', 'APP_*'],
           maxRunning: 1_000,
           queue: 10_000,
@@ -81,6 +94,8 @@ test("the documentation's full example gives every setting its meaning", () => {
           nice: 0,
           rlimits: new Map(),
           env: new Map(),
+          envFiles: [],
+          secrets: new Map(),
           allowEnv: [],
           maxRunning: 1_000,
           queue: 10_000,

@@ -20,6 +20,14 @@ export interface Rlimit {
   readonly hard: string;
 }
 
+/** Where one secret comes from. */
+export type SecretSource =
+  | { readonly kind: 'file'; readonly path: string }
+  /** `argv` as it is written, for people; its first stands for `program`. */
+  | { readonly kind: 'command'; readonly program: string; readonly argv: readonly string[] }
+  /** A file in systemd's $CREDENTIALS_DIRECTORY. */
+  | { readonly kind: 'credential'; readonly name: string };
+
 export interface PoolConfig {
   readonly name: string;
   readonly runtime: 'php' | 'command';
@@ -37,6 +45,10 @@ export interface PoolConfig {
   readonly interpreter: string | null;
   readonly args: readonly string[];
   readonly env: ReadonlyMap<string, string>;
+  /** Environment files, read when a generation starts; of what stands in several the later counts. */
+  readonly envFiles: readonly string[];
+  /** By the name of the variable. */
+  readonly secrets: ReadonlyMap<string, SecretSource>;
   /** Names that a request may set; a `*` at the end stands for any rest. */
   readonly allowEnv: readonly string[];
   readonly maxRunning: number;

@@ -10,8 +10,17 @@ export type {
   Retention,
   Rlimit,
   Role,
+  SecretSource,
   Token,
 } from './config.ts';
 export { loadConfig, parseConfig, readText } from './load.ts';
 export { configSchema } from './schema.ts';
+export {
+  MAX_SECRET_BYTES,
+  MIN_SECRET_LENGTH,
+  readEnvFile,
+  readSecretFile,
+  whyNoSecret,
+} from './secret-files.ts';
+export { shortNames, shortWarning } from './secrets.ts';
 export { realSurroundings, type Surroundings } from './surroundings.ts';

@@ -6,6 +6,7 @@ import { findProgram, whyNotExecutable, whyUnreadable } from './files.ts';
 import { resolveIdentity } from './identity.ts';
 import { resolveRlimits } from './rlimits.ts';
 import type { RawPool } from './schema.ts';
+import { resolveSecrets } from './secrets.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** What a pool is looked at with. */
@@ -31,6 +32,7 @@ export function resolvePool(name: string, raw: RawPool, ground: Ground): PoolCon
     nice: resolveNice(raw, path, ground),
     rlimits: resolveRlimits(raw.rlimits, [...path, 'rlimits'], findings),
     env: new Map(Object.entries(raw.env ?? {})),
+    ...resolveSecrets(raw, path, ground),
     allowEnv: Object.freeze([...(raw.allow_env ?? [])]),
     maxRunning: raw.max_running ?? 1_000,
     queue: raw.queue ?? 10_000,

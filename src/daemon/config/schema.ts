@@ -87,6 +87,26 @@ const rlimits = Type.Object(
   { ...closed, description: 'a mapping from the names that prlimit knows (nofile, as, core, …) to limits' },
 );
 
+const secret = Type.Object(
+  {
+    file: Type.Optional(text('the path of a file')),
+    command: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[^\\0]*$', description: 'a text' }), {
+        minItems: 1,
+        description: 'a list: a program and its arguments',
+      }),
+    ),
+    credential: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}$',
+        description: 'the name of a credential: letters, digits, . _ -',
+      }),
+    ),
+  },
+  // A value that somebody has written here by mistake must not be echoed.
+  { ...closed, writeOnly: true, description: 'a mapping with one of file, command and credential' },
+);
+
 const pool = Type.Object(
   {
     runtime: Type.Enum(['php', 'command', 'node', 'python'], { description: 'php or command' }),
@@ -113,6 +133,22 @@ const pool = Type.Object(
           propertyNames: { description: 'the name of a variable: letters, digits and _' },
         },
       ),
+    ),
+    env_file: Type.Optional(
+      Type.Union(
+        [
+          text('the path of a file'),
+          Type.Array(text('the path of a file'), { minItems: 1, description: 'a list of one or more files' }),
+        ],
+        { description: 'the path of a file, or a list of them' },
+      ),
+    ),
+    secrets: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), secret, {
+        ...closed,
+        description: 'a mapping from names of variables to where their values come from',
+        propertyNames: { description: 'the name of a variable: letters, digits and _' },
+      }),
     ),
     allow_env: Type.Optional(
       listOf(
@@ -239,5 +275,6 @@ export const configSchema = Type.Object(
 
 export type RawConfig = Static<typeof configSchema>;
 export type RawPool = Static<typeof pool>;
+export type RawSecret = Static<typeof secret>;
 export type RawLimit = Static<typeof limit>;
 export type RawRlimit = Static<typeof rlimit>;

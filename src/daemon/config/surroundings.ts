@@ -10,6 +10,8 @@ export interface Surroundings {
   readonly groups: ReadonlyMap<string, number>;
   /** As the variable PATH. */
   readonly path: string;
+  /** systemd's $CREDENTIALS_DIRECTORY, where the service has one. */
+  readonly credentials: string | null;
   /** The machine's own name. */
   readonly hostname: string;
   /** How many processors the daemon may use. */
@@ -25,6 +27,7 @@ export function realSurroundings(): Surroundings {
     ),
     groups: new Map(entries('/etc/group').map(([name = '', , gid]) => [name, Number(gid)])),
     path: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+    credentials: process.env.CREDENTIALS_DIRECTORY ?? null,
     hostname: os.hostname(),
     processors: os.availableParallelism(),
   };

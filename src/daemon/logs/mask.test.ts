@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { JsonValue } from '../../wire/index.ts';
 import { cutChunk } from './chunk.ts';
 import { logFixture } from './fixture.ts';
 import { Mask, NO_MASK } from './mask.ts';
@@ -145,4 +146,115 @@ test('a pattern finds in many lines what it finds in each of them', () => {
     }),
     { numRuns: 3000 },
   );
+});
+
+/** As an answer has it. */
+function shownJson(mask: Mask, json: string): string {
+  return JSON.stringify(mask.json(JSON.parse(json) as JsonValue));
+}
+
+test('in a JSON value every text is masked, however deep, names of members and numbers too', () => {
+  const mask = new Mask([/pin=\d+/]);
+  mask.hide('web', ['s3cret!', '20261128', 'x"y\\z/ä']);
+  const result = {
+    a: 's3cret!',
+    list: [1, null, true, { deep: ['say s3cret! twice, s3cret!', 'pin=12'] }],
+    's3cret!': 1,
+    'a s3cret!': 20261128,
+    quoted: 'x"y\\z/ä',
+    inJson: JSON.stringify({ key: 'x"y\\z/ä' }),
+    fine: 'secret',
+  };
+  assert.equal(
+    shownJson(mask, JSON.stringify(result)),
+    JSON.stringify({
+      a: '***',
+      list: [1, null, true, { deep: ['say *** twice, ***', '***'] }],
+      '***': 1,
+      'a ***': '***',
+      quoted: '***',
+      inJson: '{"key":"***"}',
+      fine: 'secret',
+    }),
+  );
+  assert.equal(
+    shownJson(mask, '{"s3cret!":1,"20261128":2,"__proto__":"s3cret!"}'),
+    '{"***":2,"****":1,"__proto__":"***"}',
+  );
+  assert.equal(JSON.stringify(mask.json([JSON.rawJSON('1202611280000000000000')])), '["1***0000000000000"]');
+});
+
+test('no secret is left in a JSON value, and nothing else is changed', () => {
+  const mask = new Mask([]);
+  const secret = 'Tr0ub4dor&3';
+  mask.hide('web', [secret]);
+  const text = fc.oneof(
+    fc.string(),
+    fc.constant(secret),
+    fc.string().map((around) => around + secret + around),
+  );
+  const json = fc.letrec((tie) => ({
+    value: fc.oneof({ maxDepth: 4 }, text, fc.integer(), fc.constant(null), tie('list'), tie('members')),
+    list: fc.array(tie('value')),
+    members: fc.dictionary(text, tie('value')),
+  })).value as fc.Arbitrary<JsonValue>;
+  fc.assert(
+    fc.property(json, (value) => {
+      const before = JSON.stringify(value);
+      const after = JSON.stringify(mask.json(value));
+      assert.ok(!after.includes(secret), after);
+      if (!before.includes(secret)) assert.equal(after, before);
+    }),
+  );
+});
+
+test('a secret is hidden in the forms that programs print it in', () => {
+  const mask = new Mask([]);
+  const secret = 'pä"ss/w rd\\1';
+  mask.hide('web', [secret]);
+  const forms = [
+    secret,
+    JSON.stringify(secret),
+    '"p\\u00e4\\"ss\\/w rd\\\\1"',
+    `https://a:${encodeURIComponent(secret)}@b`,
+    `a=${encodeURIComponent(secret).replaceAll('%20', '+')}&b=c`,
+    `Basic ${Buffer.from(secret).toString('base64')}`,
+  ];
+  assert.deepEqual(
+    forms.map((form) => mask.text(form)),
+    ['***', '"***"', '"***"', 'https://a:***@b', 'a=***&b=c', 'Basic ***=='],
+  );
+});
+
+test('of a secret with several lines each line is hidden', () => {
+  const mask = new Mask([]);
+  mask.hide('web', ['-----BEGIN KEY-----\nMIIEpAIBAAKC\n  Ag8=\n-----END KEY-----']);
+  const printed = '| -----BEGIN KEY-----\n| MIIEpAIBAAKC\n| Ag8=\nx\\nMIIEpAIBAAKC\\ny';
+  assert.equal(mask.text(printed), '| ***\n| ***\n| Ag8=\nx\\n***\\ny');
+});
+
+test('what an owner hides takes the place of what it has hidden before, at once for whoever holds the mask', () => {
+  const mask = new Mask([], ['always-hidden']);
+  assert.equal(mask.reach, 13);
+  mask.hide('web', ['first-secret', 'second-secret-is-longer']);
+  mask.hide('os', ['first-secret']);
+  const text = 'always-hidden first-secret second-secret-is-longer third-secret';
+  assert.equal(mask.text(text), '*** *** *** third-secret');
+  mask.hide('web', ['third-secret']);
+  assert.equal(mask.text(text), '*** *** second-secret-is-longer ***');
+  mask.hide('os', []);
+  mask.hide('nobody', []);
+  assert.equal(mask.text(text), '*** first-secret second-secret-is-longer ***');
+  mask.hide('web', []);
+  assert.equal(mask.reach, 13);
+});
+
+test('a text that was cut off within a secret does not show its beginning', () => {
+  const mask = new Mask([]);
+  mask.hide('web', ['correct-horse-battery-staple', 'battery-staple-other']);
+  assert.equal(mask.text('failed: correct-horse-bat'), 'failed: ***');
+  assert.equal(mask.text('failed: correct-horse-battery-staple'), 'failed: ***');
+  assert.equal(mask.text('correct-horse-battery-staple-o'), '***');
+  // Too little to mean anything.
+  assert.equal(mask.text('failed: corr'), 'failed: corr');
 });

@@ -11,6 +11,8 @@ export interface GenerationFiles {
   readonly socket: string;
   readonly bootLog: string;
   readonly note: string;
+  /** Leads to where the secrets are kept that it was started with. */
+  readonly secrets: string;
 }
 
 /** What a daemon leaves for the next one about a generation. */
@@ -58,12 +60,28 @@ export class PoolFolder {
 
   files(number: number): GenerationFiles {
     const base = path.join(this.path, `gen-${number}`);
-    return { number, socket: `${base}.sock`, bootLog: `${base}.log`, note: `${base}.json` };
+    return {
+      number,
+      socket: `${base}.sock`,
+      bootLog: `${base}.log`,
+      note: `${base}.json`,
+      secrets: `${base}.secrets`,
+    };
   }
 
   /** Generations that have left a socket, oldest first. */
   withSocket(): GenerationFiles[] {
     return this.#numbers('sock').map((number) => this.files(number));
+  }
+
+  /** Generations whose secrets are kept. */
+  withSecrets(): GenerationFiles[] {
+    return this.#numbers('secrets').map((number) => this.files(number));
+  }
+
+  /** Generations that live, or have left a boot log. */
+  remembered(): number[] {
+    return [...this.#numbers('sock'), ...this.#numbers('log')];
   }
 
   nextNumber(): number {

@@ -13,6 +13,7 @@ import {
   type RunEvent,
   ZygoteClient,
 } from '../../zygote/index.ts';
+import type { Mask } from '../logs/index.ts';
 import type { GenerationFiles } from './folder.ts';
 
 /**
@@ -46,6 +47,8 @@ export interface GenerationOptions {
   readonly files: GenerationFiles;
   readonly startedMs: number;
   readonly log: Logger;
+  /** Hides secrets in what a zygote has printed, before anybody is told. */
+  readonly mask: Mask;
   readonly nextSession: () => Promise<number>;
   readonly listener: GenerationListener;
 }
@@ -115,9 +118,13 @@ export class Generation {
       await Promise.race([booted, died, timeout(limits.bootTimeoutMs, signal), abortOf(this.#abort.signal)]);
     } catch (error) {
       this.#discard(child);
-      throw new RocksyError('bootstrap_failed', `pool ${options.config.pool}: ${(error as Error).message}`, {
-        cause: error,
-        output: tail(this.files.bootLog),
+      const { mask } = this.#options;
+      const message = (error as Error).message;
+      const shown = mask.text(message);
+      throw new RocksyError('bootstrap_failed', `pool ${options.config.pool}: ${shown}`, {
+        // A cause is logged too.
+        ...(shown === message ? { cause: error } : {}),
+        output: tail(this.files.bootLog, mask),
         hint: `the whole output stands in ${this.files.bootLog}`,
       });
     } finally {
@@ -378,9 +385,10 @@ function abortOf(signal: AbortSignal): Promise<never> {
 }
 
 /** The last of what the zygote printed. */
-function tail(file: string): string {
+function tail(file: string, mask: Mask): string {
   try {
-    return fs.readFileSync(file).subarray(-OUTPUT_SHOWN_BYTES).toString();
+    const bytes = fs.readFileSync(file);
+    return mask.apply(bytes, Math.max(0, bytes.length - OUTPUT_SHOWN_BYTES), bytes.length).toString();
   } catch (error) {
     return `(${(error as Error).message})`;
   }

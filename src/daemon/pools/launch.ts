@@ -10,6 +10,7 @@ export function launchOptionsOf(
   number: number,
   account: Account | null,
   cwd: string,
+  env: ReadonlyMap<string, string>,
 ): LaunchOptions {
   // Release symlinks are resolved once a generation, so that old framework and new classes never mix.
   const bootstrap = config.bootstrap === null ? null : fs.realpathSync(config.bootstrap);
@@ -22,7 +23,7 @@ export function launchOptionsOf(
     group: config.group,
     nice: config.nice,
     rlimits: config.rlimits,
-    env: config.env,
+    env,
     cwd,
     socketPath: files.socket,
     bootLog: files.bootLog,

@@ -3,10 +3,13 @@ import type { Logger } from 'pino';
 import { signalProcess } from '../../posix/index.ts';
 import { type GenerationView, type PoolView, RocksyError, type RunKey } from '../../wire/index.ts';
 import type { Account, RunEvent } from '../../zygote/index.ts';
-import type { PoolConfig } from '../config/index.ts';
+import { type PoolConfig, shortWarning } from '../config/index.ts';
+import type { Mask } from '../logs/index.ts';
 import { lookUpAccount } from './accounts.ts';
+import { hasSecretSources, type PoolEnvironment, readEnvironment } from './environment.ts';
 import { fingerprint, type GenerationFiles, PoolFolder } from './folder.ts';
 import { Generation } from './generation.ts';
+import { KnownSecrets } from './known-secrets.ts';
 import { launchOptionsOf } from './launch.ts';
 import { type Launchable, RunQueue } from './queue.ts';
 
@@ -35,6 +38,7 @@ export interface PoolOptions {
   readonly state: string;
   readonly cwd: string;
   readonly log: Logger;
+  readonly mask: Mask;
   readonly nextSession: () => Promise<number>;
   readonly listener: PoolListener;
 }
@@ -48,6 +52,7 @@ export class Pool {
   readonly #account: Account | null;
   readonly #ownerUid: number;
   readonly #fingerprint: string;
+  readonly #secrets: KnownSecrets;
   /** Oldest first. The serving one, if any, those that drain, and those of a former daemon that have not answered yet. */
   #generations: Generation[] = [];
   readonly #queue = new RunQueue();
@@ -73,6 +78,7 @@ export class Pool {
     this.#account = config.user === null ? null : lookUpAccount(config.user);
     this.folder = new PoolFolder(options.state, config.name);
     this.#ownerUid = this.folder.create(this.#account);
+    this.#secrets = new KnownSecrets(config.name, this.folder, options.mask, this.#log);
     // The bootstrap counts by its path as configured: a release link that has moved asks for a reload, not for a restart.
     const {
       maxRunning,
@@ -83,9 +89,13 @@ export class Pool {
       timeoutMs,
       killAfterMs,
       allowEnv,
+      envFiles,
+      secrets,
       ...started
     } = config;
-    this.#fingerprint = fingerprint({ ...started, account: this.#account });
+    // Secrets count by where they come from, and not at all where there are none: as in releases that knew none.
+    const sources = hasSecretSources(config) ? { envFiles, secrets } : {};
+    this.#fingerprint = fingerprint({ ...started, ...sources, account: this.#account });
     this.#checks = setInterval(() => this.#check(), CHECK_MS).unref();
   }
 
@@ -114,6 +124,7 @@ export class Pool {
    * they have answered are held to have them
    */
   async adopt(given: ReadonlyMap<number, readonly RunKey[]> = new Map()): Promise<void> {
+    this.#secrets.recall();
     const adopted = this.folder
       .withSocket()
       .map((files) => this.#adoptOne(files, given.get(files.number) ?? []));
@@ -125,7 +136,7 @@ export class Pool {
     if (note === null || !note.proved) {
       // It was being started: it has begun no run, and has passed no inspection.
       if (note !== null) signalProcess(note.process, 9);
-      this.folder.remove(files);
+      this.#removeFiles(files);
       return;
     }
     const generation = this.#newGeneration('adopting', files, note.startedMs);
@@ -186,6 +197,8 @@ export class Pool {
   #needsGeneration(): boolean {
     const serving = this.#serving;
     if (serving === undefined) return true;
+    // What it knows could not be hidden.
+    if (hasSecretSources(this.config) && !this.#secrets.has(serving.number)) return true;
     return this.folder.readNote(serving.files)?.fingerprint !== this.#fingerprint;
   }
 
@@ -239,12 +252,14 @@ export class Pool {
     const { files, startedMs } = generation;
     const note = { fingerprint: this.#fingerprint, startedMs };
     try {
+      const { variables } = await this.#readEnvironment(files);
       const options = launchOptionsOf(
         this.config,
         this.folder,
         generation.number,
         this.#account,
         this.#options.cwd,
+        variables,
       );
       await generation.boot(options, this.config, (process) => {
         this.folder.writeNote(files, { ...note, process, proved: false });
@@ -253,10 +268,11 @@ export class Pool {
         this.folder.writeNote(files, { ...note, process: generation.process, proved: true });
       }
     } catch (error) {
-      this.#problem = (error as Error).message;
+      const failure = this.#asBootstrapFailure(error);
+      this.#problem = failure.message;
       generation.kill();
-      this.folder.remove(files);
-      throw asBootstrapFailure(error, this.name);
+      this.#removeFiles(files);
+      throw failure;
     }
     this.#problem = null;
     generation.state = 'serving';
@@ -269,11 +285,28 @@ export class Pool {
     return generation;
   }
 
+  /** Its secrets are hidden before anybody can print them. */
+  async #readEnvironment(files: GenerationFiles): Promise<PoolEnvironment> {
+    const { config, name } = this;
+    const environment = await readEnvironment(config, this.#options.cwd, this.#abort.signal);
+    if (this.#closed) throw new RocksyError('stopping', 'The daemon stops');
+    if (hasSecretSources(config)) this.#secrets.add(files, environment.secrets);
+    const { unhidden } = environment;
+    if (unhidden.length > 0) this.#log.warn(`pools.${name}.env_file: ${shortWarning(unhidden)}`);
+    return environment;
+  }
+
+  #removeFiles(files: GenerationFiles): void {
+    this.folder.remove(files);
+    this.#secrets.tidy();
+  }
+
   #newGeneration(state: 'adopting' | 'starting', files: GenerationFiles, startedMs: number): Generation {
     return new Generation(state, {
       files,
       startedMs,
       log: this.#log,
+      mask: this.#options.mask,
       nextSession: this.#options.nextSession,
       listener: {
         onRun: (generation, event) => this.#onRun(generation, event),
@@ -388,7 +421,7 @@ export class Pool {
     const index = this.#generations.indexOf(generation);
     if (index < 0) return;
     this.#generations.splice(index, 1);
-    this.folder.remove(generation.files);
+    this.#removeFiles(generation.files);
     this.#log.info({ generation: generation.number, runs: generation.runs.size }, 'a zygote has ended');
     if (Date.now() - generation.startedMs < STABLE_MS) this.#backOff();
     else this.#retryMs = 0;
@@ -498,9 +531,10 @@ export class Pool {
       ),
     };
   }
-}
 
-function asBootstrapFailure(error: unknown, pool: string): RocksyError {
-  if (error instanceof RocksyError) return error;
-  return new RocksyError('bootstrap_failed', `pool ${pool}: ${(error as Error).message}`, { cause: error });
+  #asBootstrapFailure(error: unknown): RocksyError {
+    if (error instanceof RocksyError) return error;
+    const message = `pool ${this.name}: ${(error as Error).message}`;
+    return new RocksyError('bootstrap_failed', this.#options.mask.text(message), { cause: error });
+  }
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Logger } from 'pino';
 import { type PoolView, RocksyError } from '../../wire/index.ts';
 import type { Config, PoolConfig } from '../config/index.ts';
+import type { Mask } from '../logs/index.ts';
 import { assertOwn } from './folder.ts';
 import { Pool, type PoolListener } from './pool.ts';
 
@@ -17,6 +18,8 @@ const RETIRED: Omit<PoolConfig, 'name'> = {
   interpreter: null,
   args: [],
   env: new Map(),
+  envFiles: [],
+  secrets: new Map(),
   allowEnv: [],
   maxRunning: 0,
   queue: 0,
@@ -36,9 +39,16 @@ export class Pools {
   readonly #retired = new Map<string, Pool>();
   readonly #default: string;
 
-  constructor(config: Config, log: Logger, nextSession: () => Promise<number>, listener: PoolListener) {
+  /** @param mask hides what the pools' secrets are */
+  constructor(
+    config: Config,
+    log: Logger,
+    mask: Mask,
+    nextSession: () => Promise<number>,
+    listener: PoolListener,
+  ) {
     this.#default = config.defaultPool;
-    const options = { state: config.state, cwd: config.dir, log, nextSession, listener };
+    const options = { state: config.state, cwd: config.dir, log, mask, nextSession, listener };
     assertOwn(config.state);
     assertOwn(path.join(config.state, 'pools'));
     for (const pool of config.pools.values())
