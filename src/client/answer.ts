@@ -14,6 +14,23 @@ export type AnswerFields = { readonly [name: string]: JsonValue };
 /** What `stats` tells: counters, memory, connections. Names are added over time. */
 export type Stats = AnswerFields;
 
+/** A line of a log that holds what was looked for. */
+export interface LogMatch {
+  /** Where the line begins, in bytes of the log. */
+  readonly offset: number;
+  /** As it is shown, and of a long line what is around the match. */
+  readonly line: string;
+}
+
+export interface LogMatches {
+  readonly matches: readonly LogMatch[];
+  /** Where a search for more goes on. */
+  readonly next_offset: number;
+  readonly size: number;
+  /** The run has ended and all is searched. */
+  readonly end: boolean;
+}
+
 /** A line of the daemon that is about a request. */
 export type Message =
   | { readonly kind: 'answer'; readonly id: number; readonly fields: AnswerFields }
@@ -101,6 +118,15 @@ export function logBytes(fields: AnswerFields): Buffer {
   const { data, data_base64: base64 } = fields;
   if (typeof base64 === 'string') return Buffer.from(base64, 'base64');
   return Buffer.from(typeof data === 'string' ? data : '', 'utf8');
+}
+
+/** The `matches` of a search, and how far it got. */
+export function matchesOf(fields: AnswerFields): LogMatches {
+  const { matches, end } = fields;
+  const [next, size] = [numberOf(fields, 'next_offset'), numberOf(fields, 'size')];
+  if (!Array.isArray(matches) || next === undefined || size === undefined)
+    throw misshapen('a search without its matches');
+  return { matches: matches as unknown as readonly LogMatch[], next_offset: next, size, end: end === true };
 }
 
 /** A number of an answer, or undefined when there is none. */

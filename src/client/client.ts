@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { PoolView, RequestName, RequestNamed, RunView, TakeoverView } from '../wire/index.ts';
 import { type Address, defaultAddresses, parseAddress } from './address.ts';
-import { logBytes, numberOf, pageOf, poolsOf, runOf, type Stats } from './answer.ts';
+import {
+  type LogMatches,
+  logBytes,
+  matchesOf,
+  numberOf,
+  pageOf,
+  poolsOf,
+  runOf,
+  type Stats,
+} from './answer.ts';
 import type { Hello } from './connection.ts';
 import { Dialer } from './dialer.ts';
 import { type EventFilter, EventStream } from './events.ts';
@@ -188,6 +197,19 @@ export class Client implements AsyncDisposable {
       size: numberOf(fields, 'size') ?? offset + data.length,
       end: fields.end === true,
     };
+  }
+
+  /**
+   * Lines of a run's log that hold a literal text, in order. One answer has `limit` of them at most (100 when absent), and
+   * comes of 32 MiB of the log at most: there may be more from `next_offset` on, also where it has none.
+   */
+  async search(
+    key: string,
+    text: string,
+    options: Omit<FieldsOf<'search'>, 'text'> & CallOptions = {},
+  ): Promise<LogMatches> {
+    const { signal, ...wanted } = options;
+    return matchesOf((await this.#repeat('search', { key, text, ...wanted }, { signal })).fields);
   }
 
   /** The log of a run as it grows, to its end, over a connection of its own. */

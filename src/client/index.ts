@@ -17,7 +17,7 @@ export {
   type TakeoverView,
 } from '../wire/index.ts';
 export { type Address, addressText, parseAddress } from './address.ts';
-export type { Stats } from './answer.ts';
+export type { LogMatch, LogMatches, Stats } from './answer.ts';
 export {
   type CallOptions,
   Client,

@@ -285,6 +285,27 @@ test('bye ends the connection; the next request makes a new one', async () => {
   assert.equal(daemon.named('hello').length, 2);
 });
 
+test('search gives the matches and where to go on, and is sent again after a loss', async () => {
+  let asked = 0;
+  await using daemon = await FakeDaemon.start(({ request, answer, socket }) => {
+    if (request.name !== 'search') return false;
+    asked += 1;
+    if (asked === 1) socket.destroy();
+    else if (request.text === 'x')
+      answer({ matches: [{ offset: 4, line: 'x' }], next_offset: 6, size: 9, end: false });
+    else answer({});
+    return true;
+  });
+  await using client = connect(daemon.address, QUICK);
+  assert.deepEqual(await client.search('k', 'x', { offset: 2, limit: 1, ignore_case: true }), {
+    matches: [{ offset: 4, line: 'x' }],
+    next_offset: 6,
+    size: 9,
+    end: false,
+  });
+  await assert.rejects(client.search('k', 'misshapen'), isConnectionError('protocol'));
+});
+
 test('list fetches the next page only when it is consumed', async () => {
   await using daemon = await FakeDaemon.start(({ request, answer }) => {
     if (request.name !== 'list') return false;

@@ -372,6 +372,19 @@ test('a job that is deleted has its fires until then, though the store fails mea
   assert.equal(became(await cloud.ledger(job.id)), '1 misfire, 2 misfire');
 });
 
+test('a definition that comes while it is not known what the store has written is in force after that', async () => {
+  await using cloud = await cloudAt(MONDAY + 1);
+  const [job] = await cloud.apply(jobOf('job', { schedule: '* * * * *' }));
+  assert.ok(job !== undefined);
+  let left = 1;
+  cloud.fault = (call) => (call === 'record' && left-- > 0 ? 'after' : 'none');
+  await cloud.clock.set(MONDAY + MINUTE);
+  await cloud.apply(jobOf('job', { schedule: '0 * * * *' }));
+  await cloud.clock.advance(2 * MINUTE);
+  assert.equal((await cloud.ledger(job.id)).length, 1);
+  await assertWhole(cloud, job.id);
+});
+
 for (const fault of ['before', 'after'] as const) {
   test(`a store that fails ${fault} it has written loses nothing and doubles nothing`, async () => {
     await using cloud = await cloudAt(MONDAY + MINUTE / 2);

@@ -395,6 +395,8 @@ export class Ticker {
       ...own.slice(-MAX_EVENTS).map((decision) => eventOfFire(decision, definition)),
       ...wanted.slice(-MAX_EVENTS).map(({ request }) => eventOfNew(request)),
     ]);
+    // Also where the store fails: it may have written all the same.
+    for (const { timeline } of passes) this.#decidedMs = Math.max(this.#decidedMs, timeline.decidedMs);
     const all = new Map(passes.flatMap(({ wanted }) => wanted.map((each) => [each.request.key, each])));
     try {
       const { fresh, eventId } = await store.ledger.record(decisions, {

@@ -10,6 +10,7 @@ const VIEWER = [
   'wait',
   'check',
   'logs',
+  'search',
   'subscribe',
   'unsubscribe',
   'pools',

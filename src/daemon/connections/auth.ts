@@ -13,6 +13,7 @@ const NEEDED: Record<RequestName, Role | null> = {
   wait: 'viewer',
   check: 'viewer',
   logs: 'viewer',
+  search: 'viewer',
   subscribe: 'viewer',
   unsubscribe: 'viewer',
   pools: 'viewer',

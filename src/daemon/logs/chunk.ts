@@ -1,5 +1,5 @@
 import { type Hole, removedLine } from './holes.ts';
-import type { Mask } from './mask.ts';
+import type { Mask, Piece } from './mask.ts';
 import { restOfCharacter, unfinishedCharacter } from './utf8.ts';
 
 /**
@@ -11,6 +11,14 @@ export interface LogChunk {
   readonly data: Buffer;
   readonly next: number;
   /** Of the whole file, when it was read. */
+  readonly size: number;
+}
+
+/** The same, not put together: pieces by where they stand in the file, or a hole. */
+export interface ChunkInPieces {
+  readonly offset: number;
+  readonly pieces: readonly Piece[] | 'hole';
+  readonly next: number;
   readonly size: number;
 }
 
@@ -42,11 +50,37 @@ const LF = 10;
  * around it, never on how the log was cut before: a reader that comes back, or another process, can go on at `next`.
  */
 export function cutChunk(window: Window, wanted: Wanted, mask: Mask): LogChunk {
+  const cut = cutOut(window, wanted, mask);
+  if (cut.kind === 'hole') return removedChunk(window, wanted.offset, cut.hole);
+  const { region, base, from, to } = cut;
+  return { offset: base + from, data: mask.apply(region, from, to), next: base + to, size: window.size };
+}
+
+/** As cutChunk does. */
+export function cutPieces(window: Window, wanted: Wanted, mask: Mask): ChunkInPieces {
+  const { size } = window;
+  const cut = cutOut(window, wanted, mask);
+  if (cut.kind === 'hole') return { offset: wanted.offset, pieces: 'hole', next: cut.hole.end, size };
+  const { region, base, from, to } = cut;
+  const pieces = mask.pieces(region, from, to).map((piece) => ({ ...piece, start: base + piece.start }));
+  return { offset: base + from, pieces, next: base + to, size };
+}
+
+type Cut =
+  | { readonly kind: 'hole'; readonly hole: Hole }
+  /** Of a region that begins at `base` in the file, the bytes from `from` to `to`. */
+  | {
+      readonly kind: 'text';
+      readonly region: Buffer;
+      readonly base: number;
+      readonly from: number;
+      readonly to: number;
+    };
+
+function cutOut(window: Window, wanted: Wanted, mask: Mask): Cut {
   const { bytes, start, size } = window;
   const hole = window.hole !== null && window.hole.end <= size ? window.hole : null;
-  if (hole !== null && wanted.offset >= hole.start && wanted.offset < hole.end) {
-    return removedChunk(window, wanted.offset, hole);
-  }
+  if (hole !== null && wanted.offset >= hole.start && wanted.offset < hole.end) return { kind: 'hole', hole };
   // Everything from here on is relative to the window, of which only one side of the hole counts.
   const low = hole !== null && hole.end <= wanted.offset ? Math.max(0, hole.end - start) : 0;
   const limit = (hole !== null && hole.start > wanted.offset ? hole.start : size) - start;
@@ -58,12 +92,7 @@ export function cutChunk(window: Window, wanted: Wanted, mask: Mask): LogChunk {
     endsAt: limit - low,
     atFileEnd: limit + start === size,
   });
-  return {
-    offset: start + low + from,
-    data: mask.apply(region, from, to),
-    next: start + low + to,
-    size,
-  };
+  return { kind: 'text', region, base: start + low, from, to };
 }
 
 interface End {

@@ -125,9 +125,17 @@ async function verified(file: PoolFile, handle: FileHandle): Promise<FileHandle>
   }
 }
 
-/** Up to `length` bytes from `position`; fewer only at the end of the file, which may have shrunk meanwhile. */
-export async function readFully(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
+/**
+ * Up to `length` bytes from `position`; fewer only at the end of the file, which may have shrunk meanwhile. They lie in
+ * `memory` where that is large enough.
+ */
+export async function readFully(
+  handle: FileHandle,
+  position: number,
+  length: number,
+  memory?: Buffer,
+): Promise<Buffer> {
+  const bytes = memory !== undefined && memory.length >= length ? memory : Buffer.allocUnsafeSlow(length);
   let filled = 0;
   while (filled < length) {
     const { bytesRead } = await handle.read(bytes, filled, length - filled, position + filled);

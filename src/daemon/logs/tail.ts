@@ -1,5 +1,13 @@
 import type { FileHandle } from 'node:fs/promises';
-import { cutChunk, type LogChunk, MIN_CHUNK_BYTES, type Wanted } from './chunk.ts';
+import {
+  type ChunkInPieces,
+  cutChunk,
+  cutPieces,
+  type LogChunk,
+  MIN_CHUNK_BYTES,
+  type Wanted,
+  type Window,
+} from './chunk.ts';
 import { type LogFile, openPoolFile, readFully } from './files.ts';
 import { MIN_BOUND_BYTES, readHole } from './holes.ts';
 import { type Mask, NO_MASK } from './mask.ts';
@@ -28,10 +36,38 @@ export async function readRange(log: LogFile, range: LogRange, mask: Mask = NO_M
   const handle = await openPoolFile(log, 'read');
   if (handle === null) return empty(range, 0);
   await using owned = handle;
-  return await readFrom(owned, log, range, mask);
+  const { wanted, window, size } = await look(owned, log, range, mask);
+  return window === null ? empty(range, size) : cutChunk(window, wanted, mask);
 }
 
-async function readFrom(handle: FileHandle, log: LogFile, range: LogRange, mask: Mask): Promise<LogChunk> {
+/** How much is read for a range of this length, at most. */
+export function bytesToRead(length: number, mask: Mask): number {
+  const around = Math.max(mask.reach, LOOK_BACK);
+  return Math.max(length, MIN_CHUNK_BYTES) + around + mask.reach + LOOK_BACK;
+}
+
+/** The same of a log that is open, not put together; it is read into `memory`. */
+export async function readPieces(
+  handle: FileHandle,
+  log: LogFile,
+  range: LogRange,
+  mask: Mask,
+  memory: Buffer,
+): Promise<ChunkInPieces> {
+  const { wanted, window, size } = await look(handle, log, range, mask, memory);
+  if (window !== null) return cutPieces(window, wanted, mask);
+  const { offset, next } = empty(range, size);
+  return { offset, pieces: [], next, size };
+}
+
+/** What has to be read for a range; a window of null: it begins beyond the end. */
+async function look(
+  handle: FileHandle,
+  log: LogFile,
+  range: LogRange,
+  mask: Mask,
+  memory?: Buffer,
+): Promise<{ readonly wanted: Wanted; readonly window: Window | null; readonly size: number }> {
   const { size } = await handle.stat();
   const wanted: Wanted = {
     offset: range.offset < 0 ? Math.max(0, size + range.offset) : range.offset,
@@ -39,19 +75,17 @@ async function readFrom(handle: FileHandle, log: LogFile, range: LogRange, mask:
     start: range.offset < 0 ? 'character' : (range.start ?? 'exact'),
     ends: range.ends,
   };
-  if (wanted.offset > size) return empty(range, size);
-  const start = Math.max(0, wanted.offset - Math.max(mask.reach, LOOK_BACK));
-  const end = Math.min(
-    size,
-    wanted.offset + Math.max(wanted.length, MIN_CHUNK_BYTES) + mask.reach + LOOK_BACK,
-  );
-  const bytes = await readFully(handle, start, end - start);
+  if (wanted.offset > size) return { wanted, window: null, size };
+  const before = Math.max(mask.reach, LOOK_BACK);
+  const start = Math.max(0, wanted.offset - before);
+  const end = Math.min(size, wanted.offset - before + bytesToRead(wanted.length, mask));
+  const bytes = await readFully(handle, start, end - start, memory);
   // Fewer bytes than there were: somebody has cut the file off meanwhile.
   const sizeNow = bytes.length < end - start ? start + bytes.length : size;
-  if (wanted.offset > sizeNow) return empty(range, sizeNow);
+  if (wanted.offset > sizeNow) return { wanted, window: null, size: sizeNow };
   // Read after the bytes: whoever makes a hole writes it down first, so zeros that it left are known to be zeros.
   const hole = sizeNow < MIN_BOUND_BYTES ? null : await readHole(log.notes);
-  return cutChunk({ bytes, start, size: sizeNow, hole }, wanted, mask);
+  return { wanted, window: { bytes, start, size: sizeNow, hole }, size: sizeNow };
 }
 
 function empty(range: LogRange, size: number): LogChunk {

@@ -18,6 +18,7 @@ import { originalAnswer, originalError } from './original.ts';
 import { run } from './run.ts';
 import { cancel, check, list, signal, status, terminate, wait } from './runs.ts';
 import { assertSpeaks, type Scope } from './scope.ts';
+import { search } from './search.ts';
 
 type Handler<N extends RequestName> = (
   request: Extract<Request, { name: N }>,
@@ -39,6 +40,7 @@ const HANDLERS: { readonly [N in RequestName]: Handler<N> } = {
   reload,
   restart,
   run,
+  search,
   signal,
   stats,
   status,

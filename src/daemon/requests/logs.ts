@@ -1,37 +1,23 @@
 import { isUtf8 } from 'node:buffer';
-import { type RequestNamed, RocksyError, type RunKey } from '../../wire/index.ts';
-import {
-  type LogChunk,
-  type LogFile,
-  LogFollower,
-  MAX_CHUNK_BYTES,
-  readRange,
-  UnsafeFileError,
-} from '../logs/index.ts';
-import { logOf, type Run } from '../runs/index.ts';
+import type { RequestNamed, RunKey } from '../../wire/index.ts';
+import { type LogChunk, type LogFile, LogFollower, MAX_CHUNK_BYTES, readRange } from '../logs/index.ts';
+import type { Run } from '../runs/index.ts';
+import { logAsked, unlessUnsafe } from './asked-log.ts';
 import type { Asker, Daemon } from './context.ts';
 import { begin } from './events.ts';
-import { found } from './scope.ts';
 import { show } from './show.ts';
 
 type LogsRequest = RequestNamed<'logs'>;
 
 /** A piece of a run's log, or with `follow` all of it from an offset on, until the run has ended. */
 export async function logs(request: LogsRequest, daemon: Daemon, asker: Asker): Promise<object> {
-  const run = found(daemon, asker.scope, request.key);
-  const pool = daemon.pools.find(run.identity.pool);
-  if (pool === undefined)
-    throw new RocksyError('not_found', `The pool ${run.identity.pool} and its logs are gone`);
-  const log = logOf(run, pool);
+  const { run, log } = logAsked(request, daemon, asker);
   const from = (asker.task.resumed as Start | null) ?? (await startOf(request, log, daemon));
-  try {
-    return request.follow === true
-      ? await follow(request.key, log, from, daemon, asker)
-      : await range(request, run, log, from, daemon);
-  } catch (error) {
-    if (!(error instanceof UnsafeFileError)) throw error;
-    throw new RocksyError('forbidden', error.message, { cause: error });
-  }
+  return await unlessUnsafe(
+    request.follow === true
+      ? follow(request.key, log, from, daemon, asker)
+      : range(request, run, log, from, daemon),
+  );
 }
 
 /** Where to begin; a place that was found by time may lie within a character. */

@@ -8,12 +8,25 @@ import { parseRequest, type Request } from './requests.ts';
 
 const NAMES = [
   ...['hello', 'run', 'check', 'free', 'terminate', 'status', 'list', 'wait', 'signal', 'cancel', 'logs'],
+  'search',
   ...['subscribe', 'unsubscribe', 'pools', 'reload', 'drain', 'stats', 'restart', 'stop', 'bye'],
 ];
 const FIELDS = [
   ...['id', 'key', 'hash', 'class', 'params', 'argv', 'pool', 'job', 'env', 'cwd', 'stdin', 'log', 'token'],
   ...['timeout_ms', 'kill_after_ms', 'state', 'limit', 'before', 'signal', 'offset', 'length', 'since'],
-  ...['follow', 'events', 'subscription', 'on', '__proto__', 'constructor', 'toString', 'name', 'byHash'],
+  ...[
+    'text',
+    'ignore_case',
+    'follow',
+    'events',
+    'subscription',
+    'on',
+    '__proto__',
+    'constructor',
+    'toString',
+    'name',
+    'byHash',
+  ],
 ];
 
 const value = fc.oneof(

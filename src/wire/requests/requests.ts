@@ -57,6 +57,13 @@ const FIELDS = {
     since: Type.Optional(Millis),
     follow: Type.Optional(Type.Boolean()),
   },
+  search: {
+    // Within a line: a text of several is never found.
+    text: Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\n]*$' }),
+    offset: Type.Optional(Whole),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+    ignore_case: Type.Optional(Type.Boolean()),
+  },
   subscribe: {
     events: Type.Optional(
       Type.Array(
@@ -98,6 +105,7 @@ const ABOUT_A_RUN = [
   'signal',
   'cancel',
   'logs',
+  'search',
 ] as const;
 export type RunRequestName = (typeof ABOUT_A_RUN)[number];
 
