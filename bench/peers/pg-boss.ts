@@ -1,0 +1,110 @@
+import { PgBoss as Boss, type Job, type JobResult, type WorkOptions } from 'pg-boss';
+import type { Postgres } from '../../src/cloud/store/fixtures/postgres.ts';
+import { Database } from './database.ts';
+import { Handler, PROCESSES_AT_ONCE } from './handler.ts';
+import type { Includes, Peer, Scenario, Started } from './peer.ts';
+
+const QUEUE = 'jobs';
+
+/**
+ * https://pgboss.io/api/workers. A worker that fetches jobs singly sleeps after each until the next notification or poll:
+ * only full batches let it go on at once.
+ */
+const SETTINGS: Readonly<Record<Scenario, WorkOptions>> = {
+  latency: { batchSize: 1, localConcurrency: 1 },
+  batch: {
+    batchSize: Number(process.env.BS ?? 500),
+    localConcurrency: Number(process.env.LC ?? 2),
+    burstWhenBatchFull: true,
+  },
+  processes: {
+    batchSize: Number(process.env.PBS ?? 2),
+    localConcurrency: PROCESSES_AT_ONCE / Number(process.env.PBS ?? 2),
+    burstWhenBatchFull: true,
+  },
+};
+
+export class PgBoss implements Peer {
+  readonly name = 'pg-boss';
+  readonly scenarios = ['latency', 'batch', 'processes'] as const;
+  readonly includes: Includes = {
+    ownProcess: 'no; in the last column by the handler',
+    exitCode: "no; there as the job's output",
+    log: 'no',
+    http: 'no (a package of its own)',
+    durable: 'add: yes. Completion: yes',
+  };
+  readonly settings = 'TODO';
+  readonly #postgres: Postgres;
+
+  constructor(postgres: Postgres) {
+    this.#postgres = postgres;
+  }
+
+  missing(): null {
+    return null;
+  }
+
+  async start(scenario: Scenario): Promise<Started> {
+    const database = await Database.create(this.#postgres);
+    const boss = new Boss({ connectionString: database.url, useListenNotify: true });
+    boss.on('error', (error) => {
+      throw error;
+    });
+    await boss.start();
+    await boss.createQueue(QUEUE, { notify: true });
+    const handler = new Handler(scenario);
+    const handle = async ({ id }: Job<object>): Promise<JobResult> => {
+      const exitCode = await handler.handle();
+      return { id, status: exitCode === 0 ? 'completed' : 'failed', output: { exitCode } };
+    };
+    if (scenario === 'processes')
+      await boss.work<object, unknown, WorkOptions & { perJobResults: true }>(
+        QUEUE,
+        { ...SETTINGS[scenario], perJobResults: true },
+        (jobs) => Promise.all(jobs.map(handle)),
+      );
+    else
+      await boss.work<object>(QUEUE, SETTINGS[scenario], async (jobs) => {
+        for (const _ of jobs) await handler.handle();
+      });
+    return new StartedPgBoss(database, boss, handler, scenario);
+  }
+}
+
+class StartedPgBoss implements Started {
+  readonly #database: Database;
+  readonly #boss: Boss;
+  readonly #handler: Handler;
+  readonly #completed: string;
+  #added = 0;
+
+  constructor(database: Database, boss: Boss, handler: Handler, scenario: Scenario) {
+    this.#database = database;
+    this.#boss = boss;
+    this.#handler = handler;
+    const noted = scenario === 'processes' ? " AND output->>'exitCode' = '0'" : '';
+    this.#completed = `SELECT count(*) FROM pgboss.job WHERE name = '${QUEUE}' AND state = 'completed'${noted}`;
+  }
+
+  async one(): Promise<number> {
+    this.#added++;
+    return await this.#handler.firstLine(() => this.#boss.send(QUEUE, {}));
+  }
+
+  async many(count: number): Promise<void> {
+    this.#added += count;
+    const handled = this.#handler.handled(count);
+    await this.#boss.insert(
+      QUEUE,
+      Array.from({ length: count }, () => ({ data: {} })),
+    );
+    await handled;
+    await this.#database.until(this.#completed, this.#added);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#boss.stop();
+    await this.#database[Symbol.asyncDispose]();
+  }
+}

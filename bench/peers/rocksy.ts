@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { preciseClock } from '../../examples/symfony/demo/timing.ts';
+import type { CloudClient } from '../../src/client/index.ts';
+import type { Postgres } from '../../src/cloud/store/fixtures/postgres.ts';
+import { TestCloud } from '../../test/support/cloud.ts';
+import { Simulated } from '../dispatch/server.ts';
+import type { Includes, Peer, Scenario, Started } from './peer.ts';
+
+const BATCH = 1_000;
+const ROOT = join(import.meta.dirname, '../..');
+
+async function submit(client: CloudClient, count: number, run: object): Promise<void> {
+  const calls = [];
+  for (let made = 0; made < count; made += BATCH) {
+    const runs = Array.from({ length: Math.min(BATCH, count - made) }, () => ({
+      pool: 'os',
+      argv: ['true'],
+      ...run,
+    }));
+    calls.push(client.call('createRuns', { body: { runs } }));
+  }
+  await Promise.all(calls);
+}
+
+/** Everything but the host: what its peers do when their handlers do nothing. */
+export class RocksySimulated implements Peer {
+  readonly name = 'Rocksy, simulated host';
+  readonly scenarios = ['batch'] as const;
+  readonly includes: Includes = {
+    ownProcess: 'no',
+    exitCode: 'yes, as its host says it',
+    log: 'no',
+    http: 'yes',
+    durable: 'add: yes. Completion: yes',
+  };
+  readonly settings = 'createRuns in calls of 1,000; 100 hosts in the process of the server';
+  readonly #postgres: Postgres;
+
+  constructor(postgres: Postgres) {
+    this.#postgres = postgres;
+  }
+
+  missing(): null {
+    return null;
+  }
+
+  async start(): Promise<Started> {
+    const folder = mkdtempSync(join(tmpdir(), 'rocksy-peer-'));
+    const server = await Simulated.start(await this.#postgres.newDatabase(), 100, folder);
+    let ended = 0;
+    return {
+      one: () => Promise.reject(new Error('its first line is nobody’s')),
+      many: async (count) => {
+        await submit(server.client, count, {});
+        ended += count;
+        await server.idle(ended);
+      },
+      [Symbol.asyncDispose]: async () => {
+        await server[Symbol.asyncDispose]();
+        rmSync(folder, { recursive: true });
+      },
+    };
+  }
+}
+
+/** The real thing: server, rocksyd, a process for each run. */
+export class RocksyProcesses implements Peer {
+  readonly name = 'Rocksy, own process';
+  readonly scenarios = ['latency', 'processes'] as const;
+  readonly includes: Includes = {
+    ownProcess: 'yes (PHP forked from a loaded Symfony; processes: /bin/true)',
+    exitCode: 'yes',
+    log: 'yes',
+    http: 'yes',
+    durable: 'add: yes, on the server and on the host. Completion: yes',
+  };
+  readonly settings = 'one rocksyd, prefork 4; createRuns in calls of 1,000';
+  readonly #postgres: Postgres;
+
+  constructor(postgres: Postgres) {
+    this.#postgres = postgres;
+  }
+
+  missing(): null {
+    return null;
+  }
+
+  async start(_scenario: Scenario): Promise<Started> {
+    const url = await this.#postgres.newDatabase();
+    const cloud = await TestCloud.start({
+      more: `store: ${JSON.stringify(url)}\nlimits: { requests_per_minute: 1000000 }`,
+    });
+    const bootstrap = join(ROOT, 'examples/symfony/bootstrap.php');
+    await cloud.host({
+      join: 'capacity: 32',
+      more: 'default_pool: os',
+      pools: [
+        '  os: { runtime: command, {user} }',
+        `  web: { runtime: php, {user}, bootstrap: ${bootstrap}, prefork: 4, env: { SHOP_CACHE: ./scratch } }`,
+      ].join('\n'),
+    });
+    const clock = preciseClock();
+    return {
+      one: async () => {
+        const asked = clock();
+        const { key } = await cloud.client.call('createRun', {
+          body: { pool: 'web', class: 'Shop\\Job\\FirstLine' },
+        });
+        const { result } = await cloud.ended(key);
+        return (result as { readonly first_line_ms: number }).first_line_ms - asked;
+      },
+      many: async (count) => {
+        await submit(cloud.client, count, { argv: ['/bin/true'] });
+        while ((await cloud.client.call('status', {})).active > 0) await wait(5);
+      },
+      [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
+    };
+  }
+}
