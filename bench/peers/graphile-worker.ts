@@ -5,7 +5,7 @@ import { Handler, PROCESSES_AT_ONCE } from './handler.ts';
 import type { Includes, Peer, Scenario, Started } from './peer.ts';
 
 const TASK = 'job';
-/** A library logs a line for each job by default; nobody else's row contains that. */
+/** By default it writes a line for each job, which nobody else's row contains. */
 const SILENT = new Logger(() => () => undefined);
 const UNFINISHED = 'SELECT count(*) FROM graphile_worker.jobs';
 
@@ -25,15 +25,15 @@ export class GraphileWorker implements Peer {
   readonly name = 'graphile-worker';
   readonly scenarios = ['latency', 'batch', 'processes'] as const;
   readonly includes: Includes = {
-    ownProcess: 'no; in the last column by the handler',
-    exitCode: "no; there in a table of the user's own",
+    ownProcess: 'handler',
+    exitCode: 'handler, in its own table',
     log: 'no',
     http: 'no',
-    durable: 'add: yes. Completion: yes',
+    durable: 'every add and completion',
   };
   readonly settings =
-    'concurrentJobs 24, maxPoolSize 25, localQueue.size 500, completeJobBatchDelay 0 (docs, "performance"), addJobs; ' +
-    `processes: concurrentJobs ${PROCESSES_AT_ONCE}, localQueue.size ${PROCESSES_AT_ONCE + 1}; without its log`;
+    'concurrentJobs 24, maxPoolSize 25, localQueue.size 500, completeJobBatchDelay 0, addJobs() (docs/performance); ' +
+    `processes: concurrentJobs ${PROCESSES_AT_ONCE}, localQueue.size ${PROCESSES_AT_ONCE + 1}; its own log switched off`;
   readonly #postgres: Postgres;
 
   constructor(postgres: Postgres) {

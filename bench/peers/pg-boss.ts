@@ -1,40 +1,35 @@
-import { PgBoss as Boss, type Job, type JobResult, type WorkOptions } from 'pg-boss';
+import { PgBoss as Boss, type Job, type JobResult } from 'pg-boss';
 import type { Postgres } from '../../src/cloud/store/fixtures/postgres.ts';
 import { Database } from './database.ts';
 import { Handler, PROCESSES_AT_ONCE } from './handler.ts';
 import type { Includes, Peer, Scenario, Started } from './peer.ts';
+import { problemOf } from './problem.ts';
 
 const QUEUE = 'jobs';
 
 /**
- * https://pgboss.io/api/workers. A worker that fetches jobs singly sleeps after each until the next notification or poll:
- * only full batches let it go on at once.
+ * https://pgboss.io/api/workers. A worker that fetches jobs singly sleeps after each of them until the next notification
+ * or poll: only full batches let it go on at once, so that processes come in batches too.
  */
-const SETTINGS: Readonly<Record<Scenario, WorkOptions>> = {
+const SETTINGS = {
   latency: { batchSize: 1, localConcurrency: 1 },
-  batch: {
-    batchSize: Number(process.env.BS ?? 500),
-    localConcurrency: Number(process.env.LC ?? 2),
-    burstWhenBatchFull: true,
-  },
-  processes: {
-    batchSize: Number(process.env.PBS ?? 2),
-    localConcurrency: PROCESSES_AT_ONCE / Number(process.env.PBS ?? 2),
-    burstWhenBatchFull: true,
-  },
-};
+  batch: { batchSize: 500, localConcurrency: 4, burstWhenBatchFull: true },
+  processes: { batchSize: 2, localConcurrency: PROCESSES_AT_ONCE / 2, burstWhenBatchFull: true },
+} as const;
 
 export class PgBoss implements Peer {
   readonly name = 'pg-boss';
   readonly scenarios = ['latency', 'batch', 'processes'] as const;
   readonly includes: Includes = {
-    ownProcess: 'no; in the last column by the handler',
-    exitCode: "no; there as the job's output",
+    ownProcess: 'handler',
+    exitCode: "handler, as the job's output",
     log: 'no',
-    http: 'no (a package of its own)',
-    durable: 'add: yes. Completion: yes',
+    http: 'no (@pg-boss/proxy)',
+    durable: 'every add and completion',
   };
-  readonly settings = 'TODO';
+  readonly settings =
+    'useListenNotify, notify; batch: batchSize 500, localConcurrency 4, burstWhenBatchFull, insert() (docs/api/workers); ' +
+    `processes: batchSize 2, localConcurrency ${SETTINGS.processes.localConcurrency}, burstWhenBatchFull, perJobResults`;
   readonly #postgres: Postgres;
 
   constructor(postgres: Postgres) {
@@ -48,9 +43,7 @@ export class PgBoss implements Peer {
   async start(scenario: Scenario): Promise<Started> {
     const database = await Database.create(this.#postgres);
     const boss = new Boss({ connectionString: database.url, useListenNotify: true });
-    boss.on('error', (error) => {
-      throw error;
-    });
+    boss.on('error', problemOf(this.name));
     await boss.start();
     await boss.createQueue(QUEUE, { notify: true });
     const handler = new Handler(scenario);
@@ -59,14 +52,12 @@ export class PgBoss implements Peer {
       return { id, status: exitCode === 0 ? 'completed' : 'failed', output: { exitCode } };
     };
     if (scenario === 'processes')
-      await boss.work<object, unknown, WorkOptions & { perJobResults: true }>(
-        QUEUE,
-        { ...SETTINGS[scenario], perJobResults: true },
-        (jobs) => Promise.all(jobs.map(handle)),
+      await boss.work(QUEUE, { ...SETTINGS.processes, perJobResults: true }, (jobs: Job<object>[]) =>
+        Promise.all(jobs.map(handle)),
       );
     else
-      await boss.work<object>(QUEUE, SETTINGS[scenario], async (jobs) => {
-        for (const _ of jobs) await handler.handle();
+      await boss.work(QUEUE, SETTINGS[scenario], async (jobs: Job<object>[]) => {
+        for (const _job of jobs) await handler.handle();
       });
     return new StartedPgBoss(database, boss, handler, scenario);
   }

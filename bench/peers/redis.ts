@@ -46,7 +46,10 @@ export class Redis implements AsyncDisposable {
       save: '',
     };
     const options = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-    const server = spawn(PROGRAM, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+    // It dies with this process, however that ends: prctl(2), PR_SET_PDEATHSIG.
+    const server = spawn('setpriv', ['--pdeathsig', 'KILL', PROGRAM, ...options], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const redis = new Redis(folder, socket, server);
     await redis.#ready();
     // Whatever it says later is not read, and must not fill the pipe.

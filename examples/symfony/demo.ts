@@ -1,4 +1,4 @@
-// `npm start`: Rocksy at work on a small Symfony application, step by step. Needs what scripts/setup.sh installs.
+// `node_modules/.bin/node examples/symfony/demo.ts`: rocksyd at work on a small Symfony application, step by step. Needs what scripts/setup.sh installs.
 
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

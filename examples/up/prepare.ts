@@ -23,7 +23,9 @@ mkdirSync(join(folder, 'jobs'), { recursive: true });
 write('rocksy.yaml', serverConfig(values.port));
 write('rocksyd.yaml', daemonConfig(values.port, poolsOf(symfony.config)));
 write('jobs/shop.yaml', jobs(join(symfony.data, 'customers.sqlite')));
-process.stdout.write(`A small Symfony shop, warm, on schedules. ${symfony.note}\n`);
+process.stdout.write(`A small Symfony shop, warm, on schedules. ${symfony.note}
+\`rocksy\` below is bin/rocksy.cjs: alias rocksy=${resolve(import.meta.dirname, '../../bin/rocksy.cjs')}
+`);
 
 function write(name: string, text: string): void {
   const file = join(folder, name);

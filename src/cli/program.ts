@@ -25,7 +25,7 @@ Examples:
   $ rocksy doctor
 
 The daemon is looked for at --socket, else ROCKSY_SOCKET, else /run/rocksy/rocksyd.sock, else ./var/rocksyd.sock.
-The cloud is looked for at --url, else ROCKSY_URL, else /run/rocksy/rocksy.sock, else ./var/rocksy.sock, else http://127.0.0.1:31380.
+The cloud is looked for at --url, else ROCKSY_URL, else /run/rocksy-server/rocksy.sock, else ./var/rocksy.sock, else http://127.0.0.1:31380.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no daemon answers; \`run\` and \`wait\`: the code of the run.`,
     );
   for (const create of [...commands, ...cloudCommands]) {

@@ -233,6 +233,7 @@ test('who has a token may what its role and its project allow', async () => {
   for await (const each of shop.all('listJobs', {})) projects.add(each.project);
   assert.deepEqual([...projects], ['shop']);
   await assert.rejects(shop.call('listTokens', {}), { status: 403 });
+  await assert.rejects(shop.call('cordonHost', { params: { host: 'one' }, body: {} }), { status: 403 });
   await cloud.client.call('revokeToken', { params: { name: 'shop' } });
   await until(
     'the token is worthless',

@@ -7,7 +7,7 @@ export type CloudAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'http' | 'https'; readonly hostname: string; readonly port: number };
 
-const SYSTEM_SOCKET = '/run/rocksy/rocksy.sock';
+const SYSTEM_SOCKET = '/run/rocksy-server/rocksy.sock';
 const FOLDER_SOCKET = './var/rocksy.sock';
 const DEFAULT_PORT = 31380;
 
@@ -40,9 +40,12 @@ export function cloudAddressText(address: CloudAddress): string {
  */
 export function defaultCloudAddress(env: { readonly ROCKSY_URL?: string | undefined }): CloudAddress {
   if (env.ROCKSY_URL !== undefined && env.ROCKSY_URL !== '') return parseCloudAddress(env.ROCKSY_URL);
-  for (const path of [SYSTEM_SOCKET, resolve(FOLDER_SOCKET)]) {
-    const owner = statSync(path, { throwIfNoEntry: false })?.uid;
-    if (owner === 0 || (owner !== undefined && owner === process.getuid?.())) return { kind: 'unix', path };
-  }
+  // Only root makes folders in /run: whose the socket in it is does not matter.
+  if (statSync(SYSTEM_SOCKET, { throwIfNoEntry: false }) !== undefined)
+    return { kind: 'unix', path: SYSTEM_SOCKET };
+  const here = resolve(FOLDER_SOCKET);
+  const owner = statSync(here, { throwIfNoEntry: false })?.uid;
+  if (owner === 0 || (owner !== undefined && owner === process.getuid?.()))
+    return { kind: 'unix', path: here };
   return { kind: 'http', hostname: '127.0.0.1', port: DEFAULT_PORT };
 }

@@ -11,6 +11,8 @@ export interface HttpRequest {
   readonly signal: AbortSignal | undefined;
 }
 
+const SILENCE_MS = 60_000;
+
 /** Keeps connections for the next request. */
 export class HttpSender implements Disposable {
   readonly #address: CloudAddress;
@@ -38,6 +40,10 @@ export class HttpSender implements Disposable {
     return new Promise((resolve, reject) => {
       const request = (address.kind === 'https' ? https : http).request(options, resolve);
       request.once('error', reject);
+      // A stream says that it is alive more often than that.
+      request.setTimeout(SILENCE_MS, () =>
+        request.destroy(new Error(`no answer within ${SILENCE_MS / 1000} s`)),
+      );
       request.end(body ?? undefined);
     });
   }

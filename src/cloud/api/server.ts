@@ -95,6 +95,8 @@ export class Api {
   ): Promise<unknown> {
     const { cloud } = this.#options;
     const asker = await this.#admit(request, operation.role);
+    if (asker.project !== null && isOfAllProjects(name, operation))
+      throw new ApiError(403, 'forbidden', `A token of one project may not do this: it concerns all of them`);
     const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const idempotencyKey = request.headers['idempotency-key'];
     const key = operation.method === 'POST' && typeof idempotencyKey === 'string' ? idempotencyKey : null;
@@ -185,6 +187,11 @@ export class Api {
     clearTimeout(cut);
     await this.#app.close();
   }
+}
+
+/** What a token of one project may not do, whatever its role: hosts, tokens and the log of who did what are everybody's. */
+function isOfAllProjects(name: OperationName, { role }: Operation): boolean {
+  return role === 'admin' || name === 'cordonHost' || name === 'drainHost';
 }
 
 const MAKES_A_RUN: ReadonlySet<OperationName> = new Set(['triggerJob', 'createRun', 'rerunRun']);

@@ -426,7 +426,7 @@ export class Dispatcher implements Disposable {
       outcome: outcome?.name ?? 'lost',
       code: outcome?.code ?? null,
       signal: outcome?.signal ?? null,
-      error: outcome?.error ?? 'its host was lost',
+      error: outcome === null ? 'its host was lost' : outcome.error,
     });
   }
 

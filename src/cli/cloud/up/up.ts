@@ -109,7 +109,7 @@ async function apply(cloud: CloudClient, folder: string): Promise<readonly JobCh
 
 function show(jobs: readonly JobChange[], folder: string, terminal: Terminal): void {
   const changed = jobs.filter(({ change }) => change === 'created' || change === 'changed');
-  const socket = `unix:${short(join(folder, 'var/rocksy.sock'))}`;
+  const socket = `unix:${join(folder, 'var/rocksy.sock')}`;
   const [first] = jobs;
   const job = first === undefined ? 'PROJECT/JOB' : `${first.project}/${first.name}`;
   terminal.print(
@@ -123,8 +123,8 @@ The cloud and one host are up${changed.length === 0 ? '' : `, and ${changed.leng
   rocksy why ${job.padEnd(20)} why it ran, or did not
   rocksy runs                     what ran; rocksy logs KEY: what it wrote
 
-Change ${short(join(folder, 'jobs'))} and \`rocksy apply -f ${short(join(folder, 'jobs'))}\`. The HTTP API: ${'http://127.0.0.1:31380/api/v1/openapi.json'}
-What ends, as it ends (Ctrl-C stops everything; runs that go on are waited for):
+Change ${short(join(folder, 'jobs'))} and \`rocksy apply -f ${short(join(folder, 'jobs'))}\`. The HTTP API listens where ${short(join(folder, 'rocksy.yaml'))} says.
+What ends, as it ends (Ctrl-C stops everything; what runs then gets SIGTERM):
 `,
   );
 }
