@@ -235,6 +235,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'lost',
   'internal',
   'host_away',
+  'no_log',
   'too_many_requests',
 ]);
 

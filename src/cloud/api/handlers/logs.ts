@@ -17,6 +17,8 @@ export async function logPlace(
   const former = wanted === run.attempt ? null : await cloud.store.runs.formerAttempts(run.key);
   const hostId =
     former === null ? run.hostId : (former.find((each) => each.attempt === wanted)?.hostId ?? null);
+  if (hostId === null && run.state === 'ended')
+    throw new ApiError(404, 'never_began', `The run ${run.key} ended before it began, and has no log`);
   if (hostId === null)
     throw new ApiError(404, 'no_log', `The run ${run.key} has not been given to a host, and has no log yet`);
   const connection = cloud.leader.hub.connection(hostId);
