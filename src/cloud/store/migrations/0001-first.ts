@@ -97,10 +97,10 @@ export const first: MigrationStep = ({ generatedId, roomy }) => [
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'ended') = (ended_ms IS NOT NULL))
   )${roomy}`,
-  // Each index costs every write. A run that has not ended is in one of them; the others get it once, at its end. None has
-  // the state: so a run that begins to run changes no index, and where there is room beside the row, PostgreSQL writes
-  // nothing else (https://www.postgresql.org/docs/current/storage-hot.html).
-  // That one is walked for all of them, and what they are searched by stands in it.
+  // Each index costs every write. A run that has not ended is in the first one only, which is walked as a whole and has
+  // what they are searched by; in the others it is written once, at its end. None has the state: so a run that begins to
+  // run changes no index, and where there is room beside the row, PostgreSQL writes nothing else
+  // (https://www.postgresql.org/docs/current/storage-hot.html).
   `CREATE INDEX runs_active ON runs (queued_ms, key, project, job_id, host_id) WHERE ended_ms IS NULL`,
   // Lists, newest first: of all, of a project, of a job, of a host, of a project or a job on a host.
   `CREATE INDEX runs_age ON runs (queued_ms, key) WHERE ended_ms IS NOT NULL`,
