@@ -14,7 +14,7 @@ export interface End {
 
 /**
  * Up to which place there are more runs than are to be kept. No index knows how many entries it has, so they are walked:
- * about a second for ten millions. A place that was right once stays safe: the runs behind it only become more.
+ * seconds for ten millions. A place that was right once stays safe: the runs behind it only become more.
  */
 export class Surplus {
   readonly #access: Access;

@@ -113,7 +113,8 @@ export const first: MigrationStep = ({ generatedId, roomy }) => [
   // Whoever looks for success elsewhere finds it among the first of the lists above.
   `CREATE INDEX runs_outcome ON runs (outcome, queued_ms, key) WHERE outcome <> 'succeeded'`,
   `CREATE INDEX runs_project_outcome ON runs (project, outcome, queued_ms, key) WHERE outcome <> 'succeeded'`,
-  `CREATE INDEX runs_host_outcome ON runs (host_id, outcome, queued_ms, key) WHERE outcome <> 'succeeded'`,
+  // That of a host has job and project behind: what never failed there is not looked for row by row.
+  `CREATE INDEX runs_host_outcome ON runs (host_id, outcome, queued_ms, key, job_id, project) WHERE outcome <> 'succeeded'`,
   `CREATE INDEX runs_job_outcome ON runs (job_id, outcome, queued_ms, key) WHERE ended_ms IS NOT NULL`,
   // Retention, and counts of what ended of late.
   `CREATE INDEX runs_ended ON runs (ended_ms, key, outcome) WHERE ended_ms IS NOT NULL`,
