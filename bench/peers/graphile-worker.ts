@@ -1,6 +1,5 @@
 import { Logger, makeWorkerUtils, type Runner, run, type WorkerUtils } from 'graphile-worker';
-import type { Postgres } from '../../src/cloud/store/fixtures/postgres.ts';
-import { Database } from './database.ts';
+import { Database, type Databases } from './database.ts';
 import { Handler, PROCESSES_AT_ONCE } from './handler.ts';
 import type { Includes, Peer, Scenario, Started } from './peer.ts';
 
@@ -34,10 +33,10 @@ export class GraphileWorker implements Peer {
   readonly settings =
     'concurrentJobs 24, maxPoolSize 25, localQueue.size 500, completeJobBatchDelay 0, addJobs() (docs/performance); ' +
     `processes: concurrentJobs ${PROCESSES_AT_ONCE}, localQueue.size ${PROCESSES_AT_ONCE + 1}; its own log switched off`;
-  readonly #postgres: Postgres;
+  readonly #databases: Databases;
 
-  constructor(postgres: Postgres) {
-    this.#postgres = postgres;
+  constructor(databases: Databases) {
+    this.#databases = databases;
   }
 
   missing(): null {
@@ -45,7 +44,7 @@ export class GraphileWorker implements Peer {
   }
 
   async start(scenario: Scenario): Promise<Started> {
-    const database = await Database.create(this.#postgres);
+    const database = await Database.open(await this.#databases.newDatabase());
     const utils = await makeWorkerUtils({ connectionString: database.url, logger: SILENT });
     await utils.migrate();
     // It deletes a job that has completed, and keeps nothing of it.

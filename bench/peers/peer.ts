@@ -35,3 +35,6 @@ export interface Started extends AsyncDisposable {
   /** Adds so many jobs in the best way there is. Resolves when all are known, in the store, to have completed. */
   many(count: number): Promise<void>;
 }
+
+/** What one turn of a peer has found. */
+export type Found = { readonly p50Ms: number; readonly p99Ms: number } | { readonly perSecond: number };

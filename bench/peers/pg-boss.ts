@@ -1,6 +1,5 @@
 import { PgBoss as Boss, type Job, type JobResult } from 'pg-boss';
-import type { Postgres } from '../../src/cloud/store/fixtures/postgres.ts';
-import { Database } from './database.ts';
+import { Database, type Databases } from './database.ts';
 import { Handler, PROCESSES_AT_ONCE } from './handler.ts';
 import type { Includes, Peer, Scenario, Started } from './peer.ts';
 import { problemOf } from './problem.ts';
@@ -14,7 +13,7 @@ const QUEUE = 'jobs';
 const SETTINGS = {
   latency: { batchSize: 1, localConcurrency: 1 },
   batch: { batchSize: 500, localConcurrency: 4, burstWhenBatchFull: true },
-  processes: { batchSize: 2, localConcurrency: PROCESSES_AT_ONCE / 2, burstWhenBatchFull: true },
+  processes: { batchSize: PROCESSES_AT_ONCE, localConcurrency: 1, burstWhenBatchFull: true },
 } as const;
 
 export class PgBoss implements Peer {
@@ -29,11 +28,11 @@ export class PgBoss implements Peer {
   };
   readonly settings =
     'useListenNotify, notify; batch: batchSize 500, localConcurrency 4, burstWhenBatchFull, insert() (docs/api/workers); ' +
-    `processes: batchSize 2, localConcurrency ${SETTINGS.processes.localConcurrency}, burstWhenBatchFull, perJobResults`;
-  readonly #postgres: Postgres;
+    `processes: batchSize ${PROCESSES_AT_ONCE}, localConcurrency 1, burstWhenBatchFull, perJobResults`;
+  readonly #databases: Databases;
 
-  constructor(postgres: Postgres) {
-    this.#postgres = postgres;
+  constructor(databases: Databases) {
+    this.#databases = databases;
   }
 
   missing(): null {
@@ -41,7 +40,7 @@ export class PgBoss implements Peer {
   }
 
   async start(scenario: Scenario): Promise<Started> {
-    const database = await Database.create(this.#postgres);
+    const database = await Database.open(await this.#databases.newDatabase());
     const boss = new Boss({ connectionString: database.url, useListenNotify: true });
     boss.on('error', problemOf(this.name));
     await boss.start();

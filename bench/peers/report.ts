@@ -22,7 +22,7 @@ export interface Counts {
 
 export function printResults(results: readonly Results[], counts: Counts): void {
   const legend = [
-    `Medians of ${counts.rounds} rounds in turns (the least – the most)`,
+    `Medians of ${counts.rounds} rounds in turns (the least – the most); each turn in a new process, in which a library has its worker as well`,
     `first line: from the call of add() to the handler's first line, ms; ${counts.latency} jobs a round, one at a time`,
     `jobs/s: ${counts.batch} jobs that do nothing, from the first add to the last completion in the store`,
     `processes/s: ${counts.processes} jobs, for each of which the handler spawns /bin/true and has its exit code noted`,

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { preciseClock } from '../../examples/symfony/demo/timing.ts';
 import type { CloudClient } from '../../src/client/index.ts';
-import type { Postgres } from '../../src/cloud/store/fixtures/postgres.ts';
 import { TestCloud } from '../../test/support/cloud.ts';
 import { Simulated } from '../dispatch/server.ts';
+import type { Databases } from './database.ts';
+import { PROCESSES_AT_ONCE } from './handler.ts';
 import type { Includes, Peer, Scenario, Started } from './peer.ts';
 
 const BATCH = 1_000;
@@ -34,13 +35,13 @@ export class RocksySimulated implements Peer {
     exitCode: 'yes, as its host says it',
     log: 'no',
     http: 'yes',
-    durable: 'add: yes. Completion: yes',
+    durable: 'every add and completion',
   };
   readonly settings = 'createRuns in calls of 1,000; 100 hosts in the process of the server';
-  readonly #postgres: Postgres;
+  readonly #databases: Databases;
 
-  constructor(postgres: Postgres) {
-    this.#postgres = postgres;
+  constructor(databases: Databases) {
+    this.#databases = databases;
   }
 
   missing(): null {
@@ -49,7 +50,7 @@ export class RocksySimulated implements Peer {
 
   async start(): Promise<Started> {
     const folder = mkdtempSync(join(tmpdir(), 'rocksy-peer-'));
-    const server = await Simulated.start(await this.#postgres.newDatabase(), 100, folder);
+    const server = await Simulated.start(await this.#databases.newDatabase(), 100, folder);
     let ended = 0;
     return {
       one: () => Promise.reject(new Error('its first line is nobody’s')),
@@ -75,13 +76,14 @@ export class RocksyProcesses implements Peer {
     exitCode: 'yes',
     log: 'yes',
     http: 'yes',
-    durable: 'add: yes, on the server and on the host. Completion: yes',
+    durable: 'every add and completion, on the server and on the host',
   };
-  readonly settings = 'one rocksyd, prefork 4; createRuns in calls of 1,000';
-  readonly #postgres: Postgres;
+  readonly settings =
+    `one rocksyd, ${PROCESSES_AT_ONCE} runs at a time, prefork 4; createRuns in calls of 1,000`;
+  readonly #databases: Databases;
 
-  constructor(postgres: Postgres) {
-    this.#postgres = postgres;
+  constructor(databases: Databases) {
+    this.#databases = databases;
   }
 
   missing(): null {
@@ -89,13 +91,14 @@ export class RocksyProcesses implements Peer {
   }
 
   async start(_scenario: Scenario): Promise<Started> {
-    const url = await this.#postgres.newDatabase();
+    const url = await this.#databases.newDatabase();
     const cloud = await TestCloud.start({
       more: `store: ${JSON.stringify(url)}\nlimits: { requests_per_minute: 1000000 }`,
     });
     const bootstrap = join(ROOT, 'examples/symfony/bootstrap.php');
     await cloud.host({
-      join: 'capacity: 32',
+      // As many at a time as its peers' handlers.
+      join: `capacity: ${PROCESSES_AT_ONCE}`,
       more: 'default_pool: os',
       pools: [
         '  os: { runtime: command, {user} }',
@@ -103,6 +106,7 @@ export class RocksyProcesses implements Peer {
       ].join('\n'),
     });
     const clock = preciseClock();
+    let succeeded = 0;
     return {
       one: async () => {
         const asked = clock();
@@ -115,6 +119,10 @@ export class RocksyProcesses implements Peer {
       many: async (count) => {
         await submit(cloud.client, count, { argv: ['/bin/true'] });
         while ((await cloud.client.call('status', {})).active > 0) await wait(5);
+        succeeded += count;
+        const { outcomes_24h: outcomes } = await cloud.client.call('status', {});
+        if (outcomes.succeeded !== succeeded)
+          throw new Error(`of ${succeeded} runs: ${JSON.stringify(outcomes)}`);
       },
       [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
     };
