@@ -421,11 +421,13 @@ test('a host is not asked to forget before the outcome is in the store, nor to b
   host.connect(bench.dispatcher);
   await settled();
   assert.equal(bench.stand(request.key), 'running');
+  assert.equal(bench.dispatcher.activeCount, 1, 'as the store has it');
   const askedFor = (): string => host.asked.map(({ name }) => name).join(' ');
   assert.equal(askedFor(), 'run');
   release();
   await settled();
   assert.equal(bench.stand(request.key), 'ended succeeded');
+  assert.equal(bench.dispatcher.activeCount, 0);
   assert.equal(askedFor(), 'run free');
 });
 

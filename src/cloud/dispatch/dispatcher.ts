@@ -97,8 +97,9 @@ export class Dispatcher implements Disposable {
     this.#agenda = new Agenda(options.clock);
   }
 
+  /** Runs that have not ended, as the store has it: those whose end is on its way there are among them. */
   get activeCount(): number {
-    return this.#active.size;
+    return this.#active.size + this.#ending.size;
   }
 
   get queuedCount(): number {
