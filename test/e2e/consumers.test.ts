@@ -15,10 +15,12 @@ import { backlogReader, InstanceKeeper, type InstanceRun } from '../../src/cloud
 import { type JobDefinition, parseJobs } from '../../src/cloud/jobs/index.ts';
 import { Postgres } from '../../src/cloud/store/fixtures/postgres.ts';
 import type { JobId, RunKey } from '../../src/cloud/store/index.ts';
+import { until } from '../support/daemon.ts';
 
 const FOLDER = path.join(import.meta.dirname, '../../examples/consumers');
 const MESSAGES = 2_000;
 const CONSUMERS = 4;
+const PATIENCE_MS = 60_000;
 
 type Env = Readonly<Record<string, string>>;
 
@@ -101,7 +103,7 @@ class RedisQueue implements Queue, AsyncDisposable {
 
   static async start(): Promise<RedisQueue> {
     const queue = new RedisQueue(fs.mkdtempSync(path.join(os.tmpdir(), 'rocksy-redis-')));
-    await until(async () => fs.existsSync(queue.#socket), 'Redis listens');
+    await until('Redis listens', () => fs.existsSync(queue.#socket));
     return queue;
   }
 
@@ -190,14 +192,6 @@ function consumerOf(queue: Queue, workMs: number): Consumer {
   return new Consumer('argv' in run ? run.argv : [], { ...queue.env, SHOP_WORK_MS: String(workMs) });
 }
 
-async function until(isSo: () => Promise<boolean>, what: string, withinMs = 60_000): Promise<void> {
-  const endMs = Date.now() + withinMs;
-  while (!(await isSo())) {
-    assert.ok(Date.now() < endMs, `in vain waited until: ${what}`);
-    await sleep(25);
-  }
-}
-
 async function assertOnceEach(queue: Queue): Promise<void> {
   const handled = await queue.handled();
   assert.equal(new Set(handled).size, MESSAGES, 'none is lost');
@@ -242,11 +236,17 @@ async function keep(queue: Queue): Promise<void> {
   const alive = () => [...consumers.values()];
   using agenda = new Agenda(systemClock);
   const warnings: string[] = [];
+  const read = backlogReader({ env: { ...process.env, ...queue.env }, allowsCommands: true });
+  let reads = 0;
   await using keeper: InstanceKeeper = new InstanceKeeper({
     jobs: () => [{ jobId, project: 'shop', name: queue.job, definition }],
     clock: systemClock,
     agenda,
-    read: backlogReader({ env: { ...process.env, ...queue.env }, allowsCommands: true }),
+    read: async (from, signal) => {
+      const reading = await read(from, signal);
+      reads++;
+      return reading;
+    },
     warn: (message, fields) => warnings.push(`${message} ${JSON.stringify(fields)}`),
     ports: {
       runsOf: () =>
@@ -277,12 +277,12 @@ async function keep(queue: Queue): Promise<void> {
     },
   });
   keeper.start();
-  await sleep(600);
+  await until('the empty backlog has been read twice', () => reads >= 2);
   assert.equal(all.length, 0, 'nothing waits, and none is started');
   await queue.put(MESSAGES);
-  await until(async () => alive().length === CONSUMERS, 'there are four');
-  await until(async () => (await queue.left()) === 0, 'all messages are handled');
-  await until(async () => consumers.size === 0, 'there are none any more');
+  await until('there are four', () => alive().length === CONSUMERS, PATIENCE_MS);
+  await until('all messages are handled', async () => (await queue.left()) === 0, PATIENCE_MS);
+  await until('there are none any more', () => consumers.size === 0, PATIENCE_MS);
   assert.equal(most, CONSUMERS, 'and never more than four');
   assert.deepEqual(warnings, []);
   for (const consumer of all) consumer.assertEndedWell();
@@ -348,7 +348,7 @@ describe('a table of PostgreSQL as a queue', { skip: withoutPgsql }, () => {
     await queue.putEmpty();
     await queue.put(10);
     const consumer = consumerOf(queue, 0);
-    await until(async () => (await queue.handled()).length === 10, 'the others are handled');
+    await until('the others are handled', async () => (await queue.handled()).length === 10, PATIENCE_MS);
     assert.deepEqual(await queue.failed(), [{ attempts: 1, error: 'a message without a body' }]);
     consumer.end('SIGTERM');
     await consumer.ended;
@@ -364,8 +364,8 @@ describe('a list of Redis as a queue', { skip: withoutRedis }, () => {
     await queue.put(500);
     const slow = consumerOf(queue, 1_500);
     await until(
-      async () => (await queue.left()) === 500 && queue.ask('LLEN', 'orders')[0] === '499',
       'it has one',
+      async () => (await queue.left()) === 500 && queue.ask('LLEN', 'orders')[0] === '499',
     );
     const [id = ''] = queue.ask('SMEMBERS', 'orders:consumers');
     // As another consumer does with one that is dead.

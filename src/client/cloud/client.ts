@@ -150,11 +150,7 @@ export class CloudClient implements Disposable {
   /** Connects again after a loss, as long as somebody listens. */
   async *#stream(path: string, from: string | null, signal: AbortSignal | undefined) {
     let last = from;
-    for (
-      let pauseMs = FIRST_PAUSE_MS;
-      signal?.aborted !== true;
-      pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)
-    ) {
+    for (let pauseMs = FIRST_PAUSE_MS; !isAborted(signal); pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
       try {
         const headers: Record<string, string> = last === null ? {} : { 'last-event-id': last };
         const response = await this.#send({ method: 'GET', path, body: null, more: { headers, signal } });
@@ -167,6 +163,7 @@ export class CloudClient implements Disposable {
         if (isAborted(signal)) return;
         if (error instanceof CloudError && !PASSING.has(error.code)) throw error;
       }
+      // Rejects only when it is aborted, and then the loop ends.
       await wait(pauseMs, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
     }
   }

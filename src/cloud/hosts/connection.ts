@@ -70,7 +70,10 @@ export class HostConnection {
   /** No more pushes of a stream. */
   stop(id: number): void {
     if (!this.#pending.delete(id)) return;
-    void this.request('unsubscribe', { subscription: id }).catch(() => undefined);
+    this.request('unsubscribe', { subscription: id }).catch((error: unknown) => {
+      // The host has ended the stream by itself, or it has gone and taken the stream with it.
+      if (!(error instanceof HostRefusal || error instanceof LinkLost)) throw error;
+    });
   }
 
   #send(name: string, fields: object, push: Pending['push']) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { settled, until } from '../fixtures/test-clock.ts';
+import { settled, TestClock, until } from '../fixtures/test-clock.ts';
 import type { EventBatch, Store } from '../store/index.ts';
 import { type FedEvent, Feed } from './feed.ts';
 
@@ -33,9 +33,16 @@ class Log {
   }
 }
 
-async function feedOf(log: Log): Promise<Feed> {
-  const feed = new Feed(log.store);
+async function fedBy(log: Log) {
+  const clock = new TestClock(0);
+  const failures: unknown[] = [];
+  const feed = new Feed({ store: log.store, clock, failed: (error) => failures.push(error) });
   await feed.start();
+  return { feed, clock, failures };
+}
+
+async function feedOf(log: Log): Promise<Feed> {
+  const { feed } = await fedBy(log);
   return feed;
 }
 
@@ -129,6 +136,41 @@ test('of two who write at a time the later may be told first: it is heard in ord
   publish(feed, log, 'c');
   await settled();
   assert.deepEqual(heard, ['a', 'b', 'c']);
+});
+
+test('what can not be read is read a second later, and said', async () => {
+  const log = new Log();
+  const { feed, clock, failures } = await fedBy(log);
+  const { heard, listener } = ear();
+  using _ = await feed.listen(null, listener);
+  const failure = new Error('the disk is gone');
+  log.pause = async () => {
+    throw failure;
+  };
+  log.append('a');
+  publish(feed, log, 'b');
+  await settled();
+  await clock.advance(1_000);
+  assert.deepEqual([heard, failures], [[], [failure, failure]]);
+  log.pause = async () => undefined;
+  await clock.advance(1_000);
+  assert.deepEqual([heard, failures.length], [['a', 'b'], 2]);
+});
+
+test('when it is closed it reads no more, and says nothing of what it could not read', async () => {
+  const log = new Log();
+  const { feed, clock, failures } = await fedBy(log);
+  using _ = await feed.listen(null, () => undefined);
+  log.pause = async () => {
+    throw new Error('the disk is gone');
+  };
+  log.append('a');
+  publish(feed, log, 'b');
+  await settled();
+  feed[Symbol.dispose]();
+  const reads = log.reads;
+  await clock.advance(10_000);
+  assert.deepEqual([log.reads, failures.length], [reads, 1]);
 });
 
 test('whoever comes back whenever, while others write: all is heard in order, and once', async () => {

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import type { EventBatch, Store } from '../store/index.ts';
 
 /** One event with the place that a stream goes on after. */
@@ -9,24 +10,34 @@ export interface FedEvent {
 
 type Listener = (events: readonly FedEvent[]) => void;
 
+interface FeedOptions {
+  readonly store: Pick<Store, 'events'>;
+  readonly clock: Clock;
+  /** What was missed could not be read; it is tried again. */
+  failed(error: unknown): void;
+}
+
 const PAGE = 100;
+const RETRY_MS = 1_000;
 
 /** What changes, for those who listen now and those who come back: in the order of the store, each once. */
-export class Feed {
-  readonly #store: Store;
+export class Feed implements Disposable {
+  readonly #options: FeedOptions;
   readonly #listeners = new Set<Listener>();
   /** The last commit that those who listen have been told of. */
   #last = 0;
   #reading: Promise<void> | null = null;
   #again = false;
+  #retry: Disposable | null = null;
+  #isClosed = false;
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(options: FeedOptions) {
+    this.#options = options;
   }
 
   /** From now on. */
   async start(): Promise<void> {
-    this.#last = (await this.#store.events.range()).last;
+    this.#last = (await this.#options.store.events.range()).last;
   }
 
   /** What has been committed. Of several who write at a time, the later one may come here first. */
@@ -48,18 +59,31 @@ export class Feed {
   #read(): void {
     this.#again = true;
     this.#reading ??= this.#readAll()
-      // What could not be read is read with the next one.
-      .catch(() => undefined)
+      .catch((error: unknown) => this.#failed(error))
       .finally(() => {
         this.#reading = null;
-        if (this.#again) this.#read();
+        if (this.#again && !this.#isClosed) this.#read();
       });
   }
 
+  #failed(error: unknown): void {
+    if (this.#isClosed) return;
+    const { clock, failed } = this.#options;
+    failed(error);
+    this.#retry?.[Symbol.dispose]();
+    this.#retry = clock.at(clock.nowMs() + RETRY_MS, () => this.#read());
+  }
+
+  /** What could not be read yet is left: those who listen have gone, or come back for it. */
+  [Symbol.dispose](): void {
+    this.#isClosed = true;
+    this.#retry?.[Symbol.dispose]();
+  }
+
   async #readAll(): Promise<void> {
-    while (this.#again) {
+    while (this.#again && !this.#isClosed) {
       this.#again = false;
-      const batches = await this.#store.events.after(this.#last, PAGE);
+      const batches = await this.#options.store.events.after(this.#last, PAGE);
       for (const batch of batches) if (batch.id > this.#last) this.#tell(batch);
       if (batches.length > 0) this.#again = true;
     }
@@ -87,15 +111,15 @@ export class Feed {
     };
     this.#listeners.add(current);
     try {
-      const range = await this.#store.events.range();
+      const range = await this.#options.store.events.range();
       // An id of the future is of another store, or of this one before it was restored.
       const isWhole = Math.max(1, commit) >= range.first && commit <= range.last;
       last = Math.min(commit, range.last);
       let afterId = last - 1;
       for (
-        let batches = await this.#store.events.after(afterId, PAGE);
+        let batches = await this.#options.store.events.after(afterId, PAGE);
         batches.length > 0;
-        batches = await this.#store.events.after(afterId, PAGE)
+        batches = await this.#options.store.events.after(afterId, PAGE)
       ) {
         for (const batch of batches) {
           const fed = fedOf(batch);

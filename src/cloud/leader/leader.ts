@@ -79,7 +79,11 @@ export class Leader implements AsyncDisposable {
     this.#fence = fence;
     this.#leasedUntil = sent + LEASE_MS;
     this.#renewing = setInterval(() => void this.#renew(), LEASE_MS / 4);
-    this.feed = new Feed(store);
+    this.feed = new Feed({
+      store,
+      clock,
+      failed: (err) => log.error({ err }, 'events that were missed can not be read: trying again'),
+    });
     this.book = new JobBook(store);
     this.#chains = new Chains(this.book);
     this.commits = new Commits({
@@ -357,6 +361,7 @@ export class Leader implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#renewing);
+    this.feed[Symbol.dispose]();
     await this.instances[Symbol.asyncDispose]();
     await this.ticker.stop();
     await this.hub.close();

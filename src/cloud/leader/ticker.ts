@@ -158,6 +158,7 @@ export class Ticker {
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(act);
+    // Whoever asked hears of a failure; the next one only waits.
     this.#turn = done.catch(() => undefined);
     return done;
   }

@@ -61,12 +61,14 @@ export async function readCommand(
   }
 }
 
-/** ESRCH: nobody is left. */
 function killGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, 'SIGKILL');
-  } catch {}
+  } catch (error) {
+    // Nobody is left.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** What has come so far; beyond the bound nothing is kept. */

@@ -37,7 +37,8 @@ export async function request(
 async function verdict(response: Response) {
   const { status, ok } = response;
   if (ok) {
-    // The rest of it may never come. Without this it would hold the connection until it is collected.
+    // The rest of it may never come. Without this it would hold the connection until it is collected; rejects where the
+    // connection is broken already.
     response.body?.cancel().catch(() => {});
     return { ok, status, detail: 'taken' };
   }
@@ -61,6 +62,7 @@ async function beginningOf({ body }: Response): Promise<string> {
   } catch {
     // The status is what counts.
   }
+  // Rejects where the connection is broken already.
   reader.cancel().catch(() => {});
   return Buffer.concat(parts).subarray(0, READ_BYTES).toString();
 }
