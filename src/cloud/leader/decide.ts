@@ -3,7 +3,7 @@ import { type Fire, madeUpFor, type Ongoing, overlapping } from '../scheduler/in
 import type { SkipReason } from '../store/index.ts';
 
 /** A fire that is noticed so late still counts as noticed in time, if it is the job's latest: a restart takes longer than no time. */
-export const IN_TIME_MS = 60_000;
+const IN_TIME_MS = 60_000;
 
 export interface Situation {
   readonly definition: Pick<JobDefinition, 'misfire' | 'overlap' | 'shadow'>;

@@ -68,7 +68,7 @@ class Plant implements AsyncDisposable {
 
   async begin(events: object[] = []): Promise<void> {
     const store = await openStore(`sqlite:${this.#file}`, { schema: 'create', onIdleError: assert.ifError });
-    await store.events.append(events, this.clock.now());
+    await store.events.append(events, this.clock.nowMs());
     const alerting = this.another(store);
     this.#parts = { store, alerting };
     await alerting.start();
@@ -87,7 +87,7 @@ class Plant implements AsyncDisposable {
     };
     return new Alerting({
       store,
-      clock: { nowMs: () => this.clock.now(), at: (ms, act) => this.clock.at(ms, act) },
+      clock: this.clock,
       config,
       log: { debug: () => {}, warn: (_: unknown, text?: string) => void this.warnings.push(text ?? '') },
       expectOf: () => null,
@@ -128,19 +128,19 @@ class Plant implements AsyncDisposable {
 
   async happen(...events: object[]): Promise<void> {
     const { store, alerting } = this.#present;
-    await store.events.append(events, this.clock.now());
+    await store.events.append(events, this.clock.nowMs());
     alerting.wake();
     await alerting.settled();
   }
 
   /** Time passes, and what is due in it is done. */
   async pass(ms: number): Promise<void> {
-    const untilMs = this.clock.now() + ms;
+    const untilMs = this.clock.nowMs() + ms;
     using _ = this.clock.at(untilMs, () => {});
     do {
       await this.clock.next();
       await this.#idle();
-    } while (this.clock.now() < untilMs);
+    } while (this.clock.nowMs() < untilMs);
   }
 
   async until(count: number): Promise<void> {
@@ -153,7 +153,7 @@ class Plant implements AsyncDisposable {
     do {
       await alerting.settled();
       await new Promise((resolve) => setImmediate(resolve));
-    } while (((await store.alerts.deliveries.nextDueMs([])) ?? Infinity) <= this.clock.now());
+    } while (((await store.alerts.deliveries.nextDueMs([])) ?? Infinity) <= this.clock.nowMs());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -189,8 +189,8 @@ test('what happens while nobody is there is told when somebody is, once', async 
   await using plant = await Plant.start();
   await plant.happen(failed('r1'));
   const { store } = plant;
-  await store.events.append([failed('r2')], plant.clock.now());
-  await store.events.append([fireEvent('limit', START)], plant.clock.now());
+  await store.events.append([failed('r2')], plant.clock.nowMs());
+  await store.events.append([fireEvent('limit', START)], plant.clock.nowMs());
   for (let i = 0; i < 3; i++) await plant.restart();
   await plant.pass(2 * MINUTE);
   assert.deepEqual(plant.told.toSorted(), ['opened failed', 'opened missed']);
@@ -272,7 +272,7 @@ test('a run that waits, and then goes on, for too long is told of while it does,
   await plant.pass(MINUTE);
   const [late] = await plant.store.alerts.open<Incident>();
   assert.deepEqual([late?.runs, late?.count], [['r1'], 1], 'seen once');
-  await plant.happen(runEvent('r1', { state: 'running', started_ms: plant.clock.now() }));
+  await plant.happen(runEvent('r1', { state: 'running', started_ms: plant.clock.nowMs() }));
   await plant.pass(12 * MINUTE);
   assert.deepEqual(plant.told.slice(1), ['recovered late', 'opened too_long']);
   await plant.happen(endEvent('r1', 'cancelled'));

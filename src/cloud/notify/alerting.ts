@@ -41,7 +41,6 @@ export interface AlertingOptions {
  */
 export class Alerting implements AsyncDisposable {
   readonly #options: AlertingOptions;
-  readonly #clock: { now(): number; at: Clock['at'] };
   readonly #book: AlertBook;
   readonly #feed: AlertFeed;
   readonly #outbox: Outbox;
@@ -55,12 +54,11 @@ export class Alerting implements AsyncDisposable {
   constructor(options: AlertingOptions) {
     const { store, clock, config, log, expectOf, deliver } = options;
     this.#options = options;
-    this.#clock = { now: () => clock.nowMs(), at: (ms, act) => clock.at(ms, act) };
     const channels = () => config.channels;
     const deliveries: OutboxStore = store.alerts.deliveries;
     this.#outbox = new Outbox({
       store: deliveries,
-      clock: this.#clock,
+      clock,
       channels,
       onError: (err) => log.warn({ err }, 'deliveries of alerts can not be read or noted; trying again'),
       onAttempt: ({ id, channel }, { ok, status, detail }, nextMs) => {
@@ -71,7 +69,7 @@ export class Alerting implements AsyncDisposable {
     });
     this.#book = new AlertBook({
       store: store.alerts,
-      clock: this.#clock,
+      clock,
       channels,
       gatherMs: options.gatherMs ?? GATHER_MS,
       onDeliveries: () => this.#outbox.wake(),
@@ -84,7 +82,7 @@ export class Alerting implements AsyncDisposable {
     this.#feed = new AlertFeed({
       store,
       book: this.#book,
-      clock: this.#clock,
+      clock,
       onRun: (event, { id, atMs }) => {
         if (id > this.#listedUpTo) this.#expectations.seen(event, atMs);
       },
@@ -95,7 +93,7 @@ export class Alerting implements AsyncDisposable {
 
   /** Goes on where whoever worked on this store stopped; the first time ever, with what happens from now on. */
   async start(): Promise<void> {
-    const { store, config, isWell = () => this.#isStoreWell() } = this.#options;
+    const { store, clock, config, isWell = () => this.#isStoreWell() } = this.#options;
     this.#listedUpTo = (await store.events.range()).last;
     const active = await store.runs.active();
     this.#feed.observe(() => this.#overdueEnds(active));
@@ -103,8 +101,7 @@ export class Alerting implements AsyncDisposable {
     await this.#feed.start();
     this.#outbox.wake();
     this.#tidy();
-    if (config.heartbeat !== null)
-      this.#heartbeat = new Heartbeat({ ...config.heartbeat, clock: this.#clock, isWell });
+    if (config.heartbeat !== null) this.#heartbeat = new Heartbeat({ ...config.heartbeat, clock, isWell });
   }
 
   /** Events were appended to the log. */
@@ -134,7 +131,7 @@ export class Alerting implements AsyncDisposable {
     if (incidents.length === 0) return [];
     const jobs = await this.#options.store.jobs.list();
     const names = new Set(jobs.map(({ definition: { project, name } }) => `${project}/${name}`));
-    return overdueEnds(incidents, active, names, this.#clock.now());
+    return overdueEnds(incidents, active, names, this.#options.clock.nowMs());
   }
 
   async #isStoreWell(): Promise<boolean> {
@@ -148,7 +145,7 @@ export class Alerting implements AsyncDisposable {
 
   async #expire(): Promise<void> {
     const { store, log } = this.#options;
-    const nowMs = this.#clock.now();
+    const nowMs = this.#options.clock.nowMs();
     try {
       for (let slices = 0; slices < MAX_SLICES && !this.#isStopped; slices++)
         if ((await store.alerts.expire(nowMs - KEPT_MS, SLICE)) === 0) break;
@@ -156,6 +153,6 @@ export class Alerting implements AsyncDisposable {
       log.warn({ err }, 'old alerts could not be removed; trying again in an hour');
     }
     if (this.#isStopped || this.#tidying === null) return;
-    this.#tidying.timer = this.#clock.at(nowMs + HOUR_MS, () => this.#tidy());
+    this.#tidying.timer = this.#options.clock.at(nowMs + HOUR_MS, () => this.#tidy());
   }
 }

@@ -1,6 +1,6 @@
+import type { Clock } from '../clock.ts';
 import type { Alerts } from '../store/index.ts';
 import { type AlertState, type AlertStep, nextSweepMs, observe, sweep } from './alerts.ts';
-import type { Clock } from './clock.ts';
 import type { Channel } from './config.ts';
 import type { Gathering } from './gather.ts';
 import { type Incident, sweepDueMs } from './incident.ts';
@@ -71,7 +71,7 @@ export class AlertBook {
 
   /** False: the cursor is somewhere else by now, and nothing was done. */
   async observe(observations: readonly Observation[], cursor: CursorMove): Promise<boolean> {
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#options.clock.nowMs();
     const jobs = [...new Set(observations.map(({ job }) => job))];
     // Before the store says so: a job too many does no harm.
     for (const job of jobs) this.#troubled.add(job);
@@ -88,7 +88,7 @@ export class AlertBook {
 
   /** What time alone brings. */
   async sweep(): Promise<void> {
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#options.clock.nowMs();
     await this.#change([], null, nowMs, (state) => sweep(state, nowMs, this.#options.gatherMs));
     this.#nextSweepMs = await this.#options.store.nextSweepMs();
   }

@@ -16,7 +16,7 @@ class Bench implements Disposable {
 
   constructor(expectation: Expectation | null = BOTH) {
     this.expectations = new Expectations({
-      clock: { nowMs: () => this.clock.now(), at: (ms, act) => this.clock.at(ms, act) },
+      clock: this.clock,
       expectOf: () => expectation,
       observe: (look) => void this.looks.push(look),
     });
@@ -25,14 +25,14 @@ class Bench implements Disposable {
   see(event: object): this {
     const known = logEventOf(event);
     assert.ok(known?.kind === 'run');
-    this.expectations.seen(known, this.clock.now());
+    this.expectations.seen(known, this.clock.nowMs());
     return this;
   }
 
   async pass(ms: number): Promise<void> {
-    const untilMs = this.clock.now() + ms;
+    const untilMs = this.clock.nowMs() + ms;
     using _ = this.clock.at(untilMs, () => {});
-    while (this.clock.now() < untilMs) await this.clock.next();
+    while (this.clock.nowMs() < untilMs) await this.clock.next();
   }
 
   get seen(): object[] {

@@ -1,6 +1,6 @@
+import type { Clock } from '../clock.ts';
 import type { EventBatch, Store } from '../store/index.ts';
 import type { AlertBook } from './book.ts';
-import type { Clock } from './clock.ts';
 import { type LogEvent, logEventOf, type RunEvent } from './event.ts';
 import { observationsOf } from './from-event.ts';
 import type { Observation } from './observation.ts';
@@ -98,7 +98,7 @@ export class AlertFeed implements AsyncDisposable {
       this.#setTimer(book.nextSweepMs);
     } catch (error) {
       onError(error);
-      this.#setTimer(clock.now() + STORE_PAUSE_MS);
+      this.#setTimer(clock.nowMs() + STORE_PAUSE_MS);
     }
     this.#round = null;
   }
@@ -156,7 +156,7 @@ export class AlertFeed implements AsyncDisposable {
 
   async #sweep(): Promise<void> {
     const { book, clock } = this.#options;
-    while (this.#state === 'open' && book.nextSweepMs !== null && book.nextSweepMs <= clock.now())
+    while (this.#state === 'open' && book.nextSweepMs !== null && book.nextSweepMs <= clock.nowMs())
       await book.sweep();
   }
 

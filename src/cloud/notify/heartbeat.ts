@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 import type { HeartbeatConfig } from './config.ts';
 import { type Result, sendHeartbeat } from './deliver/index.ts';
 
@@ -37,8 +37,8 @@ export class Heartbeat implements AsyncDisposable {
 
   async #once(): Promise<void> {
     const { clock, everyMs, onBeat } = this.#options;
-    const nextMs = clock.now() + everyMs;
-    const result = await this.#send(clock.now());
+    const nextMs = clock.nowMs() + everyMs;
+    const result = await this.#send(clock.nowMs());
     if (this.#stop.signal.aborted) return;
     this.#timer = clock.at(nextMs, () => {
       this.#beat = this.#once();

@@ -36,7 +36,7 @@ class Bench implements AsyncDisposable {
   }
 
   async add(notice: string): Promise<void> {
-    await this.store.add(deliveriesOf(noticeFixture({ id: notice }), this.#channels, this.clock.now()));
+    await this.store.add(deliveriesOf(noticeFixture({ id: notice }), this.#channels, this.clock.nowMs()));
     this.outbox.wake();
   }
 

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Channel } from './config.ts';
 import { type Deliver, deliver, type Result, resultOf } from './deliver/index.ts';
 import type { Attempt, DueDelivery, OutboxStore } from './outbox-store.ts';
@@ -69,7 +69,7 @@ export class Outbox implements AsyncDisposable {
       }
     } catch (error) {
       onError(error);
-      this.#setTimer(clock.now() + STORE_PAUSE_MS);
+      this.#setTimer(clock.nowMs() + STORE_PAUSE_MS);
     }
     this.#search = null;
   }
@@ -80,7 +80,7 @@ export class Outbox implements AsyncDisposable {
     for (;;) {
       const room = CONCURRENCY - this.#underWay.size;
       if (room === 0 || this.#stop.signal.aborted) return null;
-      const due = await store.due(clock.now(), room, [...this.#underWay.keys()]);
+      const due = await store.due(clock.nowMs(), room, [...this.#underWay.keys()]);
       const begun = due.filter((each) => this.#begin(each));
       if (begun.length === 0) return store.nextDueMs([...this.#underWay.keys()]);
     }
@@ -100,10 +100,10 @@ export class Outbox implements AsyncDisposable {
 
   async #attempt(delivery: DueDelivery): Promise<void> {
     const { clock, onAttempt } = this.#options;
-    const atMs = clock.now();
+    const atMs = clock.nowMs();
     const result = await this.#send(delivery, atMs);
     if (this.#stop.signal.aborted && !result.ok) return;
-    const endMs = clock.now();
+    const endMs = clock.nowMs();
     const { ok, status, detail, retryAfterMs, hopeless } = result;
     const attempt = { atMs, tookMs: endMs - atMs, ok, status, detail };
     const nextMs = ok || hopeless ? null : nextAttemptMs(delivery.made + 1, endMs, retryAfterMs);
@@ -132,7 +132,7 @@ export class Outbox implements AsyncDisposable {
         onError(error);
       }
       if (this.#stop.signal.aborted) return;
-      await this.#pause(clock.now() + STORE_PAUSE_MS);
+      await this.#pause(clock.nowMs() + STORE_PAUSE_MS);
     }
   }
 

@@ -168,10 +168,6 @@ export class Hosts {
       .execute();
   }
 
-  async seen(id: HostId, nowMs: number): Promise<void> {
-    await this.#access.db.updateTable('hosts').set({ lastSeenMs: nowMs }).where('id', '=', id).execute();
-  }
-
   /** Since when, or null: no longer. */
   async mark(
     id: HostId,

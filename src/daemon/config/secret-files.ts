@@ -71,7 +71,7 @@ export function whyNoSecret(value: string): string | null {
 }
 
 /** File permissions in octal, as chmod(1) takes them. */
-export function modeText(mode: number): string {
+function modeText(mode: number): string {
   return (mode & 0o7777).toString(8).padStart(4, '0');
 }
 
