@@ -10,13 +10,14 @@ import { test } from 'node:test';
 const MAY_IMPORT: Record<string, readonly string[]> = {
   posix: [],
   document: [],
+  log: [],
   wire: [],
   takeover: ['posix'],
   zygote: ['posix', 'wire'],
   api: [],
   client: ['api', 'wire'],
-  daemon: ['document', 'posix', 'takeover', 'wire', 'zygote'],
-  cloud: ['api', 'client', 'document', 'posix', 'takeover', 'wire'],
+  daemon: ['document', 'log', 'posix', 'takeover', 'wire', 'zygote'],
+  cloud: ['api', 'client', 'document', 'log', 'posix', 'takeover', 'wire'],
   // `rocksy server` and what works on files alone are parts of the cloud that the command starts.
   cli: ['api', 'client', 'cloud', 'document', 'posix', 'wire'],
 };

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { DocumentError } from '../document/index.ts';
+import { DocumentError, readText } from '../document/index.ts';
 import type { KeeperChannel } from '../takeover/index.ts';
-import { type Config, parseConfig, readText } from './config/index.ts';
+import { type Config, parseConfig } from './config/index.ts';
 
 const FILE = 'last-good.yaml';
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { DocumentError } from '../document/index.ts';
+import { createLog, exitAfterFlush } from '../log/index.ts';
 import {
   connectToKeeper,
   isUnderKeeper,
@@ -16,7 +17,6 @@ import {
 import { RocksyError } from '../wire/index.ts';
 import { type Config, loadConfig } from './config/index.ts';
 import { type Loaded, loadLastGood, loadPresent, noteGood } from './last-good.ts';
-import { createLog, exitAfterFlush } from './log.ts';
 import { listenersOf, Worker } from './worker.ts';
 
 const WAIT_FOR_PREDECESSOR_MS = 5_000;

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { flushed } from '../log/index.ts';
 import type { Estate, Heir } from '../takeover/index.ts';
 import type { Description, Listeners } from './connections/index.ts';
 import { readState, type State, writeState } from './estate.ts';
 import type { Journal } from './journal/index.ts';
 import type { HostLink } from './link/index.ts';
-import { flushed } from './log.ts';
 import type { LogTimes, Told } from './logs/index.ts';
 import type { Pools } from './pools/index.ts';
 import type { Runs } from './runs/index.ts';

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { exitAfterFlush } from '../log/index.ts';
 import {
   type HandOverTiming,
   type KeeperChannel,
@@ -16,7 +17,6 @@ import { Listeners } from './connections/index.ts';
 import type { State } from './estate.ts';
 import { Journal } from './journal/index.ts';
 import { HostLink } from './link/index.ts';
-import { exitAfterFlush } from './log.ts';
 import { DiskFloor, freeBytes, GrowthWatch, LogTimes, Mask, type Watched } from './logs/index.ts';
 import { type Pool, Pools } from './pools/index.ts';
 import { answer, type CloudScope, type Daemon, LOCAL } from './requests/index.ts';

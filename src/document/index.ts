@@ -1,6 +1,6 @@
 // YAML files that people write: read, checked by a schema, and everything that is wrong said by line and key.
 // It must not know what any of them is about: a schema comes in, plain data and problems go out.
-// Nothing is read from the disk here.
+// Of the disk it knows only how a file is read as text.
 export { durationMs, longestTimerMs, sizeBytes } from './amounts.ts';
 export { Findings } from './findings.ts';
 export {
@@ -13,12 +13,7 @@ export {
 } from './listen.ts';
 export { DocumentError, describeValue, formatKey, type KeyPath, type Problem, suggest } from './problem.ts';
 export { type Position, type ReadDocument, readDocument } from './read.ts';
-export {
-  durationPattern,
-  formatDuration,
-  formatSize,
-  parseDuration,
-  parseSize,
-  sizePattern,
-} from './units.ts';
+export { closed, duration, flag, integer, size, text } from './schema-parts.ts';
+export { readText } from './text.ts';
+export { formatDuration, formatSize, parseDuration, parseSize } from './units.ts';
 export { Checker, type Validated, type Violation } from './validate.ts';

@@ -1,17 +1,11 @@
 import { type Static, Type } from 'typebox';
-import { durationPattern } from '../../document/index.ts';
+import { closed, duration, flag, integer, text as textOf } from '../../document/index.ts';
 
 /*
  * A job file as it is written. Every schema's `description` completes the sentence "expected …". It is published for
  * editors as well (JSON Schema).
  */
 
-const closed = { additionalProperties: false } as const;
-
-const duration = Type.String({
-  pattern: durationPattern,
-  description: 'a duration such as 500ms, 10s, 5m, 24h or 30d',
-});
 const timezone = Type.String({ minLength: 1, description: 'a time zone such as Europe/Berlin or UTC' });
 const name = Type.String({
   pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$',
@@ -24,13 +18,7 @@ const instant = Type.String({
 });
 const cron = Type.String({ minLength: 1, description: 'a cron pattern such as "0 3 * * 1-5"' });
 
-function text(description: string, maxLength = 4096) {
-  return Type.String({ minLength: 1, maxLength, pattern: '^[^\\0]*$', description });
-}
-
-function integer(minimum: number, maximum: number) {
-  return Type.Integer({ minimum, maximum, description: `an integer from ${minimum} to ${maximum}` });
-}
+const text = (description: string, maxLength = 4096) => textOf(description, { maxLength });
 
 const schedule = Type.Union(
   [
@@ -210,8 +198,8 @@ const keys = {
   on_success: Type.Optional(names),
   on_failure: Type.Optional(names),
   after: Type.Optional(names),
-  webhook: Type.Optional(Type.Boolean({ description: 'true or false' })),
-  shadow: Type.Optional(Type.Boolean({ description: 'true or false' })),
+  webhook: Type.Optional(flag),
+  shadow: Type.Optional(flag),
   expect: Type.Optional(
     Type.Object(
       { begun_within: Type.Optional(duration), ended_within: Type.Optional(duration) },

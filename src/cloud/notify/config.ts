@@ -1,8 +1,7 @@
 import { type Static, Type } from 'typebox';
+import { closed } from '../../document/index.ts';
 import { INCIDENT_KINDS } from './observation.ts';
 import { secretBytes } from './webhook-secret.ts';
-
-const closed = { additionalProperties: false } as const;
 
 const text = (description: string) => Type.String({ minLength: 1, maxLength: 2000, description });
 

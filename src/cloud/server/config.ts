@@ -1,36 +1,26 @@
-import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import {
   Checker,
+  closed,
   DocumentError,
+  duration,
   durationMs,
-  durationPattern,
   Findings,
+  flag,
+  integer,
   isBadAddress,
   isBeyondLoopback,
   type Listen,
   longestTimerMs,
   parseListen,
   readDocument,
+  readText,
+  text,
 } from '../../document/index.ts';
 import { mistakesIn, type NotifyConfig, notifyConfigSchema } from '../notify/index.ts';
 
 /* rocksy.yaml as it is written. Every schema's `description` completes the sentence "expected …". */
-
-const closed = { additionalProperties: false } as const;
-const duration = Type.String({
-  pattern: durationPattern,
-  description: 'a duration such as 500ms, 10s, 5m, 24h or 30d',
-});
-
-function integer(minimum: number, maximum: number) {
-  return Type.Integer({ minimum, maximum, description: `an integer from ${minimum} to ${maximum}` });
-}
-
-function text(description: string) {
-  return Type.String({ minLength: 1, pattern: '^[^\\0]*$', description });
-}
 
 export const serverConfigSchema = Type.Object(
   {
@@ -40,7 +30,7 @@ export const serverConfigSchema = Type.Object(
         description: 'a list of one or more addresses: tcp://HOST:PORT or unix:PATH',
       }),
     ),
-    insecure: Type.Optional(Type.Boolean({ description: 'true or false' })),
+    insecure: Type.Optional(flag),
     state: Type.Optional(text('the path of a folder')),
     store: Type.Optional(
       Type.String({ minLength: 1, writeOnly: true, description: 'sqlite:FILE, postgres://… or env:NAME' }),
@@ -88,7 +78,7 @@ export const serverConfigSchema = Type.Object(
     ),
     instances: Type.Optional(
       Type.Object(
-        { allow_commands: Type.Optional(Type.Boolean({ description: 'true or false' })) },
+        { allow_commands: Type.Optional(flag) },
         { ...closed, description: 'a mapping with allow_commands' },
       ),
     ),
@@ -150,15 +140,6 @@ export function loadServerConfig(file: string, env: NodeJS.ProcessEnv): ServerCo
   const config = sound === null ? null : resolveConfig(sound, path, env, findings);
   if (config === null || findings.problems.length > 0) throw new DocumentError(path, findings.problems);
   return config;
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new DocumentError(path, [{ line: 0, column: 0, key: '', message: `can't be read: ${reason}` }]);
-  }
 }
 
 function resolveConfig(

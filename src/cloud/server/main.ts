@@ -1,9 +1,8 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { isatty } from 'node:tty';
-import pino, { type Logger } from 'pino';
-import pretty from 'pino-pretty';
+import type { Logger } from 'pino';
 import { DocumentError } from '../../document/index.ts';
+import { createLog, exitAfterFlush } from '../../log/index.ts';
 import {
   connectToKeeper,
   isUnderKeeper,
@@ -25,7 +24,6 @@ const STOP_TIMEOUT_MS = 30_000;
 const TAKEOVER_TIMEOUT_MS = 60_000;
 /** Much is made here and little lives: a larger nursery only holds more garbage. */
 const WORKER_FLAGS = ['--max-semi-space-size=2'];
-const MAX_WAITING_BYTES = 1 << 20;
 
 /** `rocksy server`: the process that is started is the keeper; it starts this same program again as its worker. */
 export async function runServer(file: string, args: readonly string[]): Promise<void> {
@@ -78,7 +76,7 @@ async function work(file: string): Promise<void> {
     const log = createLog(config.log.level, 'server', standardError());
     process.on('unhandledRejection', (err) => {
       log.fatal({ err }, 'a defect: a promise was rejected and nobody listened');
-      log.flush(() => process.exit(1));
+      exitAfterFlush(log, 1);
     });
     await keeper.wantListeners(listenersOf(config));
     await serve(config, log, keeper);
@@ -129,7 +127,7 @@ async function stop(server: CloudServer, keeper: KeeperChannel, log: Logger): Pr
   await server[Symbol.asyncDispose]();
   log.info('stopped');
   await keeper.stopping();
-  log.flush(() => process.exit(0));
+  exitAfterFlush(log, 0);
 }
 
 async function restart(keeper: KeeperChannel, log: Logger): Promise<void> {
@@ -143,17 +141,6 @@ async function restart(keeper: KeeperChannel, log: Logger): Promise<void> {
 
 function listenersOf(config: ServerConfig) {
   return config.listen.map((listen) => ({ ...listen, backlog: BACKLOG }));
-}
-
-function createLog(level: string, name: string, output: number): Logger {
-  const options = { level, base: { pid: process.pid, name }, timestamp: pino.stdTimeFunctions.isoTime };
-  if (isatty(output)) {
-    return pino(
-      options,
-      pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }),
-    );
-  }
-  return pino(options, pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES }));
 }
 
 /** What may well happen, said for people; null: a defect. */

@@ -13,7 +13,7 @@ export type {
   SecretSource,
   Token,
 } from './config.ts';
-export { loadConfig, parseConfig, readText } from './load.ts';
+export { loadConfig, parseConfig } from './load.ts';
 export { configSchema } from './schema.ts';
 export {
   MAX_SECRET_BYTES,

@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { Checker, DocumentError, Findings, readDocument } from '../../document/index.ts';
+import { Checker, DocumentError, Findings, readDocument, readText } from '../../document/index.ts';
 import type { Config } from './config.ts';
 import { resolveConfig } from './resolve.ts';
 import { configSchema } from './schema.ts';
@@ -25,20 +24,6 @@ export function parseConfig(
   const config = sound && resolveConfig(sound, path, poolNames(document.value), surroundings, findings);
   if (config === null || findings.problems.length > 0) throw new DocumentError(path, findings.problems);
   return deepFreeze(config);
-}
-
-/** Throws a `DocumentError` that says why it can't be read. */
-export function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const error = new DocumentError(path, [
-      { line: 0, column: 0, key: '', message: `can't be read: ${reason}` },
-    ]);
-    error.cause = cause;
-    throw error;
-  }
 }
 
 /** Of all pools, also those that don't fit the schema: naming one of them as the default is no second mistake. */

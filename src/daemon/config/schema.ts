@@ -1,28 +1,12 @@
 import { type Static, Type } from 'typebox';
-import { durationPattern, sizePattern } from '../../document/index.ts';
+import { closed, duration, flag, integer, size, text } from '../../document/index.ts';
 
 /*
  * The file as it is written. Every schema's `description` completes the sentence "expected …": validate.ts
  * says it, whatever the keyword that failed. `writeOnly` marks values that must not be echoed in an error.
  */
 
-const closed = { additionalProperties: false } as const;
-
-const duration = Type.String({
-  pattern: durationPattern,
-  description: 'a duration such as 500ms, 10s, 5m, 24h or 30d',
-});
-const size = Type.String({ pattern: sizePattern, description: 'a size such as 64KiB, 512MiB, 2GiB or 10MB' });
-const flag = Type.Boolean({ description: 'true or false' });
 const unlimited = Type.Literal('unlimited');
-
-function text(description: string) {
-  return Type.String({ minLength: 1, pattern: '^[^\\0]*$', description });
-}
-
-function integer(minimum: number, maximum: number) {
-  return Type.Integer({ minimum, maximum, description: `an integer from ${minimum} to ${maximum}` });
-}
 
 function listOf<Item extends Parameters<typeof Type.Array>[0]>(item: Item, description: string) {
   return Type.Array(item, { description });
