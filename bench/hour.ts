@@ -37,6 +37,7 @@ const leader = await Leader.start({
   store,
   clock,
   log: pino({ level: 'warn' }),
+  version: 'bench',
   holder: 'bench',
   isAlone: true,
   silentAfterMs: 60_000,

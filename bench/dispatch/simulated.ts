@@ -20,6 +20,7 @@ const leader = await Leader.start({
   store,
   clock: systemClock,
   log,
+  version: 'bench',
   holder: 'bench',
   isAlone: true,
   silentAfterMs: 60_000,

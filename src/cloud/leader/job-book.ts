@@ -10,6 +10,8 @@ export interface JobEntry {
   readonly updatedMs: number;
   readonly pause: JobPause | null;
   readonly isScheduled: boolean;
+  /** A new run of it ends those before. */
+  readonly replaces: boolean;
   /** Null: nothing is expected of its runs. */
   readonly expect: JobDefinition['expect'] | null;
   /**
@@ -72,6 +74,7 @@ export class JobBook {
     this.#entries.set(id, {
       ...{ id, project, name, version, updatedMs, pause },
       isScheduled: definition.schedule.length > 0,
+      replaces: definition.overlap.policy === 'replace',
       expect: expectationOf(definition),
       definition: isChained || definition.instances !== null ? definition : null,
     });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { Commits, Dispatcher, type RunRequest, specOf } from '../dispatch/index.ts';
@@ -22,12 +23,14 @@ import { Chains } from './chains.ts';
 import { Feed } from './feed.ts';
 import { Instances } from './instances.ts';
 import { JobBook } from './job-book.ts';
-import { Ticker } from './ticker.ts';
+import { rulesOf, Ticker } from './ticker.ts';
 
 export interface LeaderOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Of Rocksy. */
+  readonly version: string;
   /** Who we are, of several instances. */
   readonly holder: string;
   /** Nobody else can lead: whoever did is dead. */
@@ -44,6 +47,7 @@ export interface LeaderOptions {
 export const LEASE_MS = 10_000;
 const LEASE = 'leader';
 const PAUSE = 'pause';
+const JOBS_A_TURN = 1_000;
 
 /** The one that schedules and dispatches: everything that holds in memory what goes on. */
 export class Leader implements AsyncDisposable {
@@ -131,6 +135,7 @@ export class Leader implements AsyncDisposable {
       dispatcher: this.dispatcher,
       fence,
       maxQueued: options.maxQueued,
+      rules: rulesOf(options.version),
       pauseOfAll: () => this.#schedulerPause(),
       published: (events, eventId) => this.feed.publish(events, eventId),
       failed: (err) => {
@@ -144,7 +149,11 @@ export class Leader implements AsyncDisposable {
     const { store } = this.#options;
     await store.idempotencyKeys.forgetPending();
     this.#pauseOfAll = await store.settings.get<JobPause>(PAUSE);
-    for await (const job of store.jobs.each()) this.book.put(job);
+    for await (const job of store.jobs.each()) {
+      this.book.put(job);
+      // Embedded, the store answers within the turn: the lease has to be renewed meanwhile.
+      if (this.book.size % JOBS_A_TURN === 0) await nextTurn();
+    }
     await this.book.settle();
     this.#chains.resume(await store.runs.arrivals());
     await this.feed.start();
@@ -156,12 +165,11 @@ export class Leader implements AsyncDisposable {
 
   /** By our own clock, counted from before it was asked for: the lease may end earlier there, never later here. */
   async #renew(): Promise<void> {
-    const { store, holder, log, deposed } = this.#options;
+    const { store, log, deposed } = this.#options;
     const sent = performance.now();
     try {
-      const fence = await store.leases.acquire(LEASE, holder, LEASE_MS);
-      if (fence?.epoch !== this.#fence.epoch) deposed(new StoreError('lease_lost', 'another instance leads'));
-      else this.#leasedUntil = sent + LEASE_MS;
+      if (await store.leases.renew(this.#fence, LEASE_MS)) this.#leasedUntil = sent + LEASE_MS;
+      else deposed(new StoreError('lease_lost', 'another instance leads'));
     } catch (err) {
       log.error({ err }, 'the lease could not be renewed');
       // Nothing can be written without it anyway: the fence is looked at in each transaction.

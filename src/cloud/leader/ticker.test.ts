@@ -209,6 +209,32 @@ test('a weekly job fires on time although everything is restarted every hour', a
   assert.deepEqual(more, []);
 });
 
+test('a leader takes over when jobs are due next, unless another definition or other rules say otherwise', async () => {
+  await using cloud = await cloudAt(MONDAY);
+  const [job] = await cloud.apply(jobOf('daily', { schedule: '0 3 * * *' }));
+  assert.ok(job !== undefined);
+  const { id } = job;
+  await cloud.clock.advance(MINUTE);
+  const keep = async (change: { readonly version?: number; readonly dueMs?: number }) => {
+    const rules = cloud.rules;
+    const [kept] = await cloud.store.nextDue.many([id], rules);
+    assert.ok(kept !== undefined, `nothing is kept by ${rules}`);
+    await cloud.store.nextDue.save([{ ...kept, ...change }], rules);
+    return kept.dueMs;
+  };
+  const next = async () => (await cloud.restart()).ticker.nextOf(id);
+
+  assert.equal(await keep({ dueMs: MONDAY + 4 * HOUR }), MONDAY + 3 * HOUR);
+  assert.equal(await next(), MONDAY + 4 * HOUR, 'what is kept is believed');
+  await keep({ version: 7 });
+  assert.equal(await next(), MONDAY + 3 * HOUR, 'not of another version');
+  await keep({ version: 1, dueMs: MONDAY - DAY });
+  assert.equal(await next(), MONDAY + 3 * HOUR, 'not from before what is decided');
+  await keep({ dueMs: MONDAY + 4 * HOUR });
+  cloud.version = '1.0.1';
+  assert.equal(await next(), MONDAY + 3 * HOUR, 'not from another release');
+});
+
 test('of a weekly job one run stands for an outage of a month', async () => {
   await using cloud = await cloudAt(MONDAY + 13 * HOUR);
   const [job] = await cloud.apply(jobOf('weekly', { schedule: '30 12 * * 1', overlap: 'allow' }));

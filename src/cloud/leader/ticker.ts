@@ -4,7 +4,15 @@ import { type Dispatcher, eventOfNew, type RunRequest, specOf } from '../dispatc
 import { Heap } from '../heap.ts';
 import { type JobDefinition, timingOf } from '../jobs/index.ts';
 import { type Fire, firesWithin, jitterOf, nextDue, type Pause, type Version } from '../scheduler/index.ts';
-import { type Decision, type Fence, type JobId, type RunKey, runKeyOf, type Store } from '../store/index.ts';
+import {
+  type Decision,
+  type Fence,
+  type JobId,
+  type KeptNextDue,
+  type RunKey,
+  runKeyOf,
+  type Store,
+} from '../store/index.ts';
 import { type Backlog, backlogOf, latestFree, type Search } from './backlog.ts';
 import { decide, type Verdict } from './decide.ts';
 import type { JobBook, JobEntry } from './job-book.ts';
@@ -16,6 +24,8 @@ export interface TickerOptions {
   readonly dispatcher: Dispatcher;
   readonly fence: Fence;
   readonly maxQueued: number;
+  /** By what due instants are computed: what was computed by other ones is computed anew. */
+  readonly rules: string;
   /** All jobs are paused. */
   readonly pauseOfAll: () => (Pause & { readonly reason: string | null }) | null;
   readonly published: (events: readonly unknown[], eventId: number) => void;
@@ -56,6 +66,8 @@ const DECISIONS_AT_ONCE = 5_000;
 const FIRES_AT_ONCE = 1_000;
 const FIRST_WINDOW_MS = 60_000;
 const MAX_WINDOW_MS = 86_400_000;
+/** Of how many jobs it is written down when they are due next, each time; of the others it is the next time. */
+const SAVED_AT_ONCE = 2_000;
 const RETRY_MS = 1_000;
 /** Of one pass; streams of events need not show a year of skipped seconds. */
 const MAX_EVENTS = 500;
@@ -64,6 +76,8 @@ const MAX_EVENTS = 500;
 export class Ticker {
   readonly #options: TickerOptions;
   readonly #timelines = new Map<JobId, Timeline>();
+  /** Those of which the store has not when they are due next. */
+  readonly #unsaved = new Set<JobId>();
   readonly #heap = new Heap<{ readonly dueMs: number; readonly id: JobId }>((a, b) => a.dueMs < b.dueMs);
   /** Fires that a former leader has decided beyond the watermark. */
   #recorded = new Set<string>();
@@ -97,30 +111,34 @@ export class Ticker {
     this.#recorded = new Set(recorded.map(({ jobId, dueMs }) => `${jobId} ${dueMs}`));
     this.#decidedMs = recorded.reduce((latest, { dueMs }) => Math.max(latest, dueMs + 1), watermark);
     for (const { id } of await store.jobs.deletedSince(watermark)) this.#gone.set(id, watermark);
-    let slice: JobEntry[] = [];
-    const schedule = async () => {
-      const scheduled = slice;
-      slice = [];
-      const definitions = await book.definitions(scheduled.map(({ id }) => id));
-      for (const entry of scheduled) {
-        const definition = definitions.get(entry.id);
-        if (definition === undefined) continue;
-        this.#schedule(entry, definition, watermark);
-        if (definition.overlap.policy === 'replace') this.#replace(entry);
-      }
-    };
-    for (const entry of book.all) {
-      if (!entry.isScheduled && entry.updatedMs < watermark) continue;
-      if (slice.push(entry) === JOBS_AT_ONCE) await schedule();
+    const scheduled = [...book.all].filter(
+      ({ isScheduled, updatedMs }) => isScheduled || updatedMs >= watermark,
+    );
+    for (const slice of slicesOf(scheduled, JOBS_AT_ONCE)) {
+      await this.#schedule(slice, watermark);
+      await this.#saveNextDue();
+      for (const entry of slice) if (entry.replaces) this.#replace(entry);
+      await nextTurn();
     }
-    await schedule();
     this.#work();
   }
 
-  /** Of a job that changed after `decidedMs` its former definitions count as well: it is looked at right away. */
-  #schedule(entry: JobEntry, definition: JobDefinition, decidedMs: number): void {
-    const nextMs = entry.updatedMs > decidedMs ? decidedMs : nextDue(timingOf(definition), decidedMs);
-    this.#put(entry.id, { decidedMs, nextMs, backlog: null });
+  /** To compute when a job is due is dear: what the leader before has computed is taken where it still holds. */
+  async #schedule(entries: readonly JobEntry[], decidedMs: number): Promise<void> {
+    const { store, book, rules } = this.#options;
+    const ids = entries.map(({ id }) => id);
+    const kept = new Map((await store.nextDue.many(ids, rules)).map((each) => [each.jobId, each]));
+    const unknown: JobId[] = [];
+    for (const { id, version, updatedMs } of entries) {
+      const next = kept.get(id);
+      // Of a job that has changed since, its former definitions count as well: it is looked at right away.
+      if (updatedMs > decidedMs) this.#put(id, { decidedMs, nextMs: decidedMs, backlog: null });
+      else if (next?.version === version && (next.dueMs === null || next.dueMs >= decidedMs))
+        this.#putKept(id, { decidedMs, nextMs: next.dueMs, backlog: null });
+      else unknown.push(id);
+    }
+    for (const [id, definition] of await book.definitions(unknown))
+      this.#put(id, { decidedMs, nextMs: nextDue(timingOf(definition), decidedMs), backlog: null });
   }
 
   /** Whoever led before may have made the latest run and not have come to end those before it. */
@@ -138,6 +156,12 @@ export class Ticker {
   }
 
   #put(id: JobId, timeline: Timeline): void {
+    this.#putKept(id, timeline);
+    this.#unsaved.add(id);
+  }
+
+  /** One that the store has. */
+  #putKept(id: JobId, timeline: Timeline): void {
     this.#timelines.set(id, timeline);
     this.#decidedMs = Math.max(this.#decidedMs, timeline.decidedMs);
     if (timeline.nextMs !== null) this.#heap.push({ dueMs: timeline.nextMs, id });
@@ -436,9 +460,26 @@ export class Ticker {
     const decidedMs = Math.min(nowMs, this.#heap.peek()?.dueMs ?? nowMs);
     if (decidedMs < this.#savedMs + WATERMARK_MS) return;
     this.#decidedMs = Math.max(this.#decidedMs, decidedMs);
+    await this.#saveNextDue();
     await this.#options.store.settings.set(WATERMARK, decidedMs);
     this.#savedMs = decidedMs;
     if (isAllDecided) this.#recorded.clear();
+  }
+
+  /** Whatever is due before that is in the ledger already, so it holds from whichever watermark one goes on. */
+  async #saveNextDue(): Promise<void> {
+    const { store, book, rules } = this.#options;
+    const some = this.#unsaved.values().take(SAVED_AT_ONCE).toArray();
+    for (const ids of slicesOf(some, JOBS_AT_ONCE)) {
+      const kept = ids.flatMap((jobId): KeptNextDue[] => {
+        const [entry, timeline] = [book.get(jobId), this.#timelines.get(jobId)];
+        return entry === undefined || timeline === undefined
+          ? []
+          : [{ jobId, version: entry.version, dueMs: timeline.nextMs }];
+      });
+      await store.nextDue.save(kept, rules);
+      for (const id of ids) this.#unsaved.delete(id);
+    }
   }
 
   async stop(): Promise<void> {
@@ -447,6 +488,11 @@ export class Ticker {
     this.#timer = null;
     await this.#working;
   }
+}
+
+/** By what a release of Rocksy computes due instants: its own code, and the time zones that its Node knows. */
+export function rulesOf(version: string): string {
+  return `rocksy ${version}, tz ${process.versions.tz}`;
 }
 
 function skipped(
@@ -503,4 +549,8 @@ function nextOf(history: readonly Version[], fromMs: number): number | null {
     return first === null || first >= endMs ? [] : first;
   });
   return firsts.length === 0 ? null : Math.min(...firsts);
+}
+
+function* slicesOf<T>(items: readonly T[], length: number): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += length) yield items.slice(from, from + length);
 }

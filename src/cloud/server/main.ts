@@ -22,8 +22,8 @@ const WAIT_FOR_PREDECESSOR_MS = 5_000;
 const READY_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_MS = 30_000;
 const TAKEOVER_TIMEOUT_MS = 60_000;
-/** Much is made here and little lives: a larger nursery only holds more garbage. */
-const WORKER_FLAGS = ['--max-semi-space-size=2'];
+/** Much is made here and little lives: a larger nursery only holds more garbage. For gc see server.ts. */
+export const WORKER_FLAGS = ['--max-semi-space-size=2', '--expose-gc'];
 
 /** `rocksy server`: the process that is started is the keeper; it starts this same program again as its worker. */
 export async function runServer(file: string, args: readonly string[]): Promise<void> {

@@ -38,6 +38,8 @@ export class CloudServer implements AsyncDisposable {
     for (const { name } of config.listen) keeper.listen(api.server(), name);
     const housekeeping = new Housekeeping({ store, clock, log, retention: config.retention });
     const alerting = await startAlerting(config, store, leader, clock, log);
+    // What starting leaves behind, with 100,000 jobs 600 MB: V8 keeps the pages until a collection of this kind.
+    globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     return new CloudServer({ store, leader, api, alerting, housekeeping });
   }
 
@@ -98,6 +100,7 @@ async function lead(config: ServerConfig, store: Store, clock: Clock, log: Logge
       store,
       clock,
       log,
+      version,
       holder,
       // The keeper of the one file's folder lets one of us in at a time.
       isAlone: config.store.startsWith('sqlite:'),

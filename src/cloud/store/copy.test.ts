@@ -93,6 +93,7 @@ async function fill(store: Store): Promise<void> {
   await store.leases.acquire('leader', 'one', 0);
   await store.idempotencyKeys.claim('k', 'r', 0, 10);
   await store.settings.set('s', { TEXT });
+  await store.nextDue.save([{ jobId: job.id, version: 1, dueMs: 7 }], 'rules');
   const incident = { id: 'i', job: 'shop/a', openedMs: 1, TEXT };
   const gathering = { kind: 'opened', group: 'g', dueMs: 2, TEXT };
   const delivery = { id: 'd', channel: 'mail', notice: { TEXT }, dueMs: 3 };
@@ -123,6 +124,7 @@ async function contentsOf(store: Store) {
     audit: (await store.audit.list({})).items,
     events: await store.events.after(0, 10),
     setting: await store.settings.get('s'),
+    nextDue: await store.nextDue.many([job.id], 'rules'),
     incidents: await store.alerts.open(),
     sweepMs: await store.alerts.nextSweepMs(),
     deliveries: (await store.alerts.deliveries.list({})).items,
@@ -150,6 +152,7 @@ for (const [one, other, onOne, onOther] of pairs) {
         'jobs 1',
         'job_versions 1',
         `fires ${RUNS}`,
+        'next_due 1',
         'hosts 1',
         'join_tokens 1',
         `runs ${RUNS}`,

@@ -19,6 +19,7 @@ const TABLES: Readonly<Record<keyof Database, Table>> = {
   jobs: { name: 'jobs', primaryKey: ['id'] },
   jobVersions: { name: 'job_versions', primaryKey: ['job_id', 'version'] },
   fires: { name: 'fires', primaryKey: ['job_id', 'due_ms'] },
+  nextDue: { name: 'next_due', primaryKey: ['job_id'] },
   hosts: { name: 'hosts', primaryKey: ['id'] },
   joinTokens: { name: 'join_tokens', primaryKey: ['hash'] },
   runs: { name: 'runs', primaryKey: ['key'] },

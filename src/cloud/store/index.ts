@@ -20,6 +20,7 @@ export type { Applied, AppliedJob, JobPause, JobVersion } from './jobs.ts';
 export type { Fence } from './leases.ts';
 export type { Decision, LedgerEntry } from './ledger.ts';
 export type { MigrationState } from './migrations/index.ts';
+export type { KeptNextDue } from './next-due.ts';
 export type { Page } from './page.ts';
 export { runKeyOf, uuidV5, wireKeyOf } from './run-key.ts';
 export type { Arrival, FormerAttempt, NewRun, RunChange, RunCommit, RunFilter, RunRecord } from './runs.ts';

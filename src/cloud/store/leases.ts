@@ -17,9 +17,8 @@ export class Leases {
   }
 
   /**
-   * Takes or renews a lease for `ttlMs`. Null: somebody else has it. Taking it from another holder, or anew, is another
-   * epoch: whoever had it before can write nothing more. `force`: also from a holder whose time is not over, for who
-   * knows that it is dead.
+   * Takes a lease for `ttlMs`. Null: somebody has it. Each taking is another epoch: whoever had it before can write
+   * nothing more. `force`: also from a holder whose time is not over, for who knows that it is dead.
    */
   async acquire(
     name: string,
@@ -38,9 +37,8 @@ export class Leases {
       const lease = await access
         .locked(db.selectFrom('leases').selectAll().where('name', '=', name))
         .executeTakeFirstOrThrow();
-      const isOurs = !force && lease.holder === holder && lease.expiresMs > nowMs;
-      if (!isOurs && !force && lease.expiresMs > nowMs) return null;
-      const epoch = isOurs ? lease.epoch : lease.epoch + 1;
+      if (!force && lease.expiresMs > nowMs) return null;
+      const epoch = lease.epoch + 1;
       await db
         .updateTable('leases')
         .set({ holder, epoch, expiresMs: nowMs + ttlMs })
@@ -48,6 +46,19 @@ export class Leases {
         .execute();
       return { name, holder, epoch };
     });
+  }
+
+  /** False: somebody has taken it since. One whose time is over can still be renewed as long as nobody has. */
+  async renew({ name, holder, epoch }: Fence, ttlMs: number): Promise<boolean> {
+    const { db, engine } = this.#access;
+    const { numUpdatedRows } = await db
+      .updateTable('leases')
+      .set({ expiresMs: (await engine.nowMs(db)) + ttlMs })
+      .where('name', '=', name)
+      .where('holder', '=', holder)
+      .where('epoch', '=', epoch)
+      .executeTakeFirstOrThrow();
+    return numUpdatedRows > 0n;
   }
 
   /** Those whose time is not over. */

@@ -25,6 +25,7 @@ export interface Database {
     appliedMs: number;
   };
   fires: FireTable;
+  nextDue: { jobId: JobId; version: number; dueMs: number | null; rules: string };
   runs: RunTable;
   attempts: AttemptTable;
   arrivals: { jobId: JobId; parent: string; result: string };

@@ -50,6 +50,27 @@ test('a store of a later release is refused', async () => {
   await assert.rejects(openStore(`sqlite:${file}`, options), { code: 'schema_newer', message: /0099-later/ });
 });
 
+test('a store of the release before is refused until it is migrated, and has what it had', async () => {
+  const file = newFile();
+  {
+    await using store = await openStore(`sqlite:${file}`, options);
+    await store.settings.set('mine', 1);
+  }
+  {
+    using database = new DatabaseSync(file);
+    database.exec("DROP TABLE next_due; DELETE FROM rocksy_migration WHERE name = '0002-next-due'");
+  }
+  await assert.rejects(openStore(`sqlite:${file}`, options), {
+    code: 'schema_older',
+    message: /lacks 0002-next-due$/,
+    hint: 'run `rocksy store migrate`',
+  });
+  await using store = await openStore(`sqlite:${file}`, { ...options, schema: 'migrate' });
+  assert.deepEqual(await store.migrate(), ['0002-next-due']);
+  await store.checkSchema();
+  assert.equal(await store.settings.get('mine'), 1);
+});
+
 test('a backup that is made while others write is a store, whole up to some moment', async () => {
   const [file, copy] = [newFile(), newFile()];
   await using store = await openStore(`sqlite:${file}`, options);

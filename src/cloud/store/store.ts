@@ -18,6 +18,7 @@ import {
   migrateToLatest,
   statusOf,
 } from './migrations/index.ts';
+import { NextDue } from './next-due.ts';
 import { Runs } from './runs.ts';
 import type { Database } from './schema.ts';
 import { Settings } from './settings.ts';
@@ -71,6 +72,7 @@ function engineOf(url: string, { schema, onIdleError }: StoreOptions): Engine {
 export class Store implements AsyncDisposable {
   readonly jobs: Jobs;
   readonly ledger: Ledger;
+  readonly nextDue: NextDue;
   readonly runs: Runs;
   readonly hosts: Hosts;
   readonly tokens: Tokens;
@@ -89,6 +91,7 @@ export class Store implements AsyncDisposable {
     const access = new Access(this.#db, engine);
     this.jobs = new Jobs(access);
     this.ledger = new Ledger(access);
+    this.nextDue = new NextDue(access);
     this.runs = new Runs(access);
     this.hosts = new Hosts(access);
     this.tokens = new Tokens(access);

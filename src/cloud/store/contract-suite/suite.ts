@@ -119,7 +119,10 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     await using store = await open(url);
     assert.deepEqual(
       (await store.migrations()).map(({ name, appliedMs, known }) => [name, appliedMs !== null, known]),
-      [['0001-first', true, true]],
+      [
+        ['0001-first', true, true],
+        ['0002-next-due', true, true],
+      ],
     );
     assert.deepEqual(await store.migrate(), []);
     await using again = await openStore(url, { schema: 'check', onIdleError: fail });
@@ -466,13 +469,32 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     assert.equal(await store.ledger.expire(2, 2), 1);
   });
 
+  test('when jobs are due next is kept for whoever computes by the same rules', async () => {
+    await using store = await open(await newDatabase());
+    await store.jobs.apply(definitions('shop', ['a', 'os'], ['b', 'os']), by);
+    const [a, b] = (await store.jobs.list()).map(({ id }) => id) as [JobId, JobId];
+    await store.nextDue.save(
+      [
+        { jobId: a, version: 1, dueMs: 1_000 },
+        { jobId: b, version: 1, dueMs: null },
+      ],
+      'tz 1',
+    );
+    await store.nextDue.save([{ jobId: a, version: 2, dueMs: 2_000 }], 'tz 2');
+    assert.deepEqual(await store.nextDue.many([a, b], 'tz 1'), [{ jobId: b, version: 1, dueMs: null }]);
+    assert.deepEqual(await store.nextDue.many([a, b], 'tz 2'), [{ jobId: a, version: 2, dueMs: 2_000 }]);
+    assert.deepEqual(await store.nextDue.many([b], 'tz 2'), []);
+  });
+
   test('a lease has one holder, and who had it before writes nothing more', async () => {
     await using pair = await two();
     const [first, second] = pair.stores;
     const one = await first.leases.acquire('leader', 'one', 60_000);
     assert.deepEqual(one, { name: 'leader', holder: 'one', epoch: 1 });
     assert.equal(await second.leases.acquire('leader', 'two', 60_000), null);
-    assert.deepEqual(await first.leases.acquire('leader', 'one', 60_000), one, 'renewed');
+    assert.equal(await first.leases.acquire('leader', 'one', 60_000), null, 'not even twice the same');
+    assert.equal(await first.leases.renew(one, 0), true);
+    assert.equal(await first.leases.renew(one, 60_000), true, 'its time was over, but nobody has taken it');
     assert.deepEqual(
       (await second.leases.held()).map(({ name, holder }) => `${name} ${holder}`),
       ['leader one'],
@@ -481,6 +503,7 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     assert.deepEqual(await second.leases.held(), []);
     const other = await second.leases.acquire('leader', 'two', 60_000);
     assert.equal(other?.epoch, 2);
+    assert.equal(await first.leases.renew(one, 60_000), false);
     const commit = commitOf({ created: [newRun('a')] });
     await assert.rejects(first.runs.commit(commit, one), { code: 'lease_lost' });
     assert.equal(await first.runs.get('a' as RunKey), null);

@@ -1,11 +1,13 @@
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { first } from './0001-first.ts';
+import { nextDue } from './0002-next-due.ts';
 import type { MigrationStep, Wording } from './step.ts';
 
 /** In order. Never change one that has been released; add the next. */
 const STEPS: Readonly<Record<string, MigrationStep>> = {
   '0001-first': first,
+  '0002-next-due': nextDue,
 };
 
 const TABLE = 'rocksy_migration';
