@@ -10,6 +10,7 @@ import { specOf } from '../src/cloud/dispatch/index.ts';
 import { TestClock } from '../src/cloud/fixtures/test-clock.ts';
 import { definitionOf, parseJobs } from '../src/cloud/jobs/index.ts';
 import { Leader } from '../src/cloud/leader/index.ts';
+import { WORKER_FLAGS } from '../src/cloud/server/index.ts';
 import { openStore, type RunKey } from '../src/cloud/store/index.ts';
 import type { RunView } from '../src/wire/index.ts';
 
@@ -21,7 +22,7 @@ const KEPT_RUNS = 20_000;
 const gc = globalThis.gc;
 if (gc === undefined) {
   const { spawnSync } = await import('node:child_process');
-  const { status } = spawnSync(process.execPath, ['--expose-gc', ...process.argv.slice(1)], {
+  const { status } = spawnSync(process.execPath, [...WORKER_FLAGS, ...process.argv.slice(1)], {
     stdio: 'inherit',
   });
   process.exit(status ?? 1);

@@ -30,6 +30,8 @@ const leader = await Leader.start({
   deposed: fail,
 });
 if (leader === null) throw new Error('somebody else leads');
+// As the server itself does when it has started.
+globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 
 /** When each run was asked for on its host, less when it was due. */
 const lateness: number[] = [];
@@ -104,5 +106,4 @@ process.on('message', (message) => {
       lateness: lateness.splice(0),
       rss: process.memoryUsage().rss,
     });
-  if (message === 'collect') globalThis.gc?.();
 });

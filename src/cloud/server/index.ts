@@ -2,4 +2,4 @@
 // For the command line.
 // Nothing else is decided here.
 export { loadServerConfig, type ServerConfig, serverConfigSchema } from './config.ts';
-export { checkServerConfig, runServer } from './main.ts';
+export { checkServerConfig, runServer, WORKER_FLAGS } from './main.ts';

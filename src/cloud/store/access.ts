@@ -23,9 +23,16 @@ export class Access {
    */
   async atomically<T>(work: (access: Access) => Promise<T>): Promise<T> {
     if (this.db.isTransaction) return work(this);
+    return await this.retried(() => this.db.transaction().execute((tx) => work(new Access(tx, this.engine))));
+  }
+
+  /** What is one statement or one transaction; again, where it failed only because of another one. */
+  async retried<T>(work: () => Promise<T>): Promise<T> {
+    // What has failed in a transaction is over with all of it.
+    if (this.db.isTransaction) return await work();
     for (let tried = 1; ; tried++) {
       try {
-        return await this.db.transaction().execute((tx) => work(new Access(tx, this.engine)));
+        return await work();
       } catch (error) {
         if (tried === MAX_TRIES || !this.engine.isRetryable(error)) throw error;
         await setTimeout(Math.random() * PAUSE_MS * 2 ** tried);
@@ -38,12 +45,5 @@ export class Access {
     query: SelectQueryBuilder<Database, TB, O>,
   ): SelectQueryBuilder<Database, TB, O> {
     return this.engine.locksRows ? query.forUpdate() : query;
-  }
-
-  /** The same against changes only: others may lock them in this way too. */
-  lockedShared<TB extends keyof Database, O>(
-    query: SelectQueryBuilder<Database, TB, O>,
-  ): SelectQueryBuilder<Database, TB, O> {
-    return this.engine.locksRows ? query.forShare() : query;
   }
 }

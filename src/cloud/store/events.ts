@@ -1,5 +1,7 @@
+import { sql } from 'kysely';
 import type { Access } from './access.ts';
 import { fromJson, storable, toJson } from './text.ts';
+import { type Part, together } from './together.ts';
 
 /** What changed with one commit. Ids grow. */
 export interface EventBatch {
@@ -50,21 +52,24 @@ export class Events {
   }
 }
 
-/**
- * Within a transaction; returns the id, or null where there is nothing to append. Whoever appends holds the lock to its
- * end, so that ids are seen in their order.
- */
+/** Within a transaction; returns the id, or null where there is nothing to append. */
 export async function appendEvents(
   access: Access,
   events: readonly unknown[],
   nowMs: number,
 ): Promise<number | null> {
+  const { event } = await together(access, null, { event: eventPart(access, events, nowMs) });
+  return (event as readonly number[])[0] ?? null;
+}
+
+/** Whoever appends holds the lock to the end of the transaction, so that ids are seen in their order. */
+export function eventPart({ engine }: Access, events: readonly unknown[], nowMs: number): Part | null {
   if (events.length === 0) return null;
-  await access.engine.lockEvents(access.db);
-  const { id } = await access.db
-    .insertInto('events')
-    .values({ atMs: nowMs, data: storable(toJson(events)) })
-    .returning('id')
-    .executeTakeFirstOrThrow();
-  return id;
+  const data = storable(toJson(events));
+  return {
+    statement: sql`
+      INSERT INTO events (at_ms, data) SELECT CAST(${nowMs} AS bigint), CAST(${data} AS text) ${engine.whereEventsAreLocked}
+      RETURNING id`,
+    returns: 'id',
+  };
 }

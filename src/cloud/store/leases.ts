@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely';
 import type { Access } from './access.ts';
 import { StoreError } from './error.ts';
 
@@ -85,14 +86,17 @@ export class Leases {
 }
 
 /** Within a transaction: throws `lease_lost` unless the lease is still that holder's in that epoch, until it commits. */
-export async function checkFence(access: Access, { name, holder, epoch }: Fence): Promise<void> {
-  const query = access.db
-    .selectFrom('leases')
-    .select('epoch')
-    .where('name', '=', name)
-    .where('holder', '=', holder)
-    .where('epoch', '=', epoch);
-  const lease = await access.lockedShared(query).executeTakeFirst();
-  if (lease === undefined)
-    throw new StoreError('lease_lost', `another instance leads: ${holder} is not the ${name} any more`);
+export async function checkFence(access: Access, fence: Fence): Promise<void> {
+  const { rows } = await leaseOf(access, fence).execute(access.db);
+  if (rows.length === 0) throw leaseLost(fence);
+}
+
+/** Finds the lease if it is still that holder's in that epoch, and keeps others from taking it. */
+export function leaseOf({ engine }: Access, { name, holder, epoch }: Fence): RawBuilder<unknown> {
+  const lock = engine.locksRows ? sql`FOR SHARE` : sql``;
+  return sql`SELECT epoch FROM leases WHERE name = ${name} AND holder = ${holder} AND epoch = ${epoch} ${lock}`;
+}
+
+export function leaseLost({ name, holder }: Fence): StoreError {
+  return new StoreError('lease_lost', `another instance leads: ${holder} is not the ${name} any more`);
 }

@@ -358,6 +358,36 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     assert.deepEqual(await store.runs.outcomesSince(0), { failed: 1 });
   });
 
+  test('a run that is created and changed in one commit is there as it stands in the end', async () => {
+    await using store = await open(await newDatabase());
+    const running = changed('a', { state: 'running', hostId: 'h' as HostId, startedMs: 7, attempt: 2 });
+    await store.runs.commit(commitOf({ created: [newRun('a')], changes: [running] }), null);
+    assert.deepEqual(await store.runs.get('a' as RunKey), { ...newRun('a'), ...running, job: null });
+    const foreign = changed('a', { state: 'starting' });
+    const again = await store.runs.commit(commitOf({ created: [newRun('a')], changes: [foreign] }), null);
+    assert.deepEqual([...again.known], ['a']);
+    assert.equal(
+      (await store.runs.get('a' as RunKey))?.state,
+      'running',
+      'it was there, and is somebody else’s',
+    );
+  });
+
+  test('of arrivals the last word counts', async () => {
+    await using store = await open(await newDatabase());
+    await store.jobs.apply(definitions('shop', ['a', 'os']), by);
+    const [job] = await store.jobs.list();
+    assert.ok(job !== undefined);
+    const of = (parent: string, result: unknown) => ({ jobId: job.id, parent, result });
+    await store.runs.commit(commitOf({ arrivals: [of('p', 1), of('q', 1), of('p', 2)] }), null);
+    assert.deepEqual(
+      (await store.runs.arrivals()).toSorted((x, y) => x.parent.localeCompare(y.parent)),
+      [of('p', 2), of('q', 1)],
+    );
+    await store.runs.commit(commitOf({ arrivals: [of('p', null), of('q', null), of('q', 3)] }), null);
+    assert.deepEqual(await store.runs.arrivals(), [of('q', 3)]);
+  });
+
   test('a commit is whole or not at all', async () => {
     await using store = await open(await newDatabase());
     const broken = changed('a', { state: 'ended' });

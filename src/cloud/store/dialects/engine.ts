@@ -15,8 +15,8 @@ export interface Engine {
   isRetryable(error: unknown): boolean;
   /** The database's own clock. */
   nowMs(db: Kysely<Database>): Promise<number>;
-  /** Until the end of the transaction nobody else appends an event: ids are committed in their order. */
-  lockEvents(db: Kysely<Database>): Promise<void>;
+  /** Behind the SELECT of an event that is appended: until the end of the transaction nobody else appends one. */
+  readonly whereEventsAreLocked: RawBuilder<unknown>;
   tableNames(db: Kysely<never>): Promise<string[]>;
   /**
    * A column that SQLite must not choose an index by: it keeps no statistics, and guesses. PostgreSQL knows how often a

@@ -33,7 +33,8 @@ export function postgresEngine(url: string, onIdleError: (error: Error) => void)
     locksRows: true,
     isRetryable,
     nowMs,
-    lockEvents,
+    // Its id is counted up for a row that is there, and that is when the lock is.
+    whereEventsAreLocked: sql`FROM pg_advisory_xact_lock(${sql.lit(EVENTS_LOCK)})`,
     tableNames,
     unguessed: (column) => sql.raw(column),
     infersConditions: true,
@@ -76,10 +77,6 @@ async function nowMs(db: Kysely<Database>): Promise<number> {
     ms: number;
   }>`SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms`.execute(db);
   return rows[0]?.ms ?? 0;
-}
-
-async function lockEvents(db: Kysely<Database>): Promise<void> {
-  await sql`SELECT pg_advisory_xact_lock(${EVENTS_LOCK})`.execute(db);
 }
 
 async function tableNames(db: Kysely<never>): Promise<string[]> {

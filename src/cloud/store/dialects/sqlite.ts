@@ -22,7 +22,7 @@ export function sqliteEngine(file: string, { create }: { readonly create: boolea
     isRetryable: () => false,
     nowMs: async () => Date.now(),
     // A transaction that writes is alone.
-    lockEvents: async () => undefined,
+    whereEventsAreLocked: sql``,
     tableNames,
     // https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
     unguessed: (column) => sql.raw(`+${column}`),
