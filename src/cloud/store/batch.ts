@@ -4,6 +4,8 @@ import type { Access } from './access.ts';
 /** A column of a batch: its name in the database, and what it holds. */
 export type Columns<Name extends string> = Readonly<Record<Name, 'text' | 'bigint'>>;
 
+export type RowOf<Name extends string> = Readonly<Record<Name, string | number | null>>;
+
 /**
  * Rows as a table `c` of one statement with one parameter, however many they are: a text that the database parses. So a
  * statement is prepared once, and a batch costs one round trip.
@@ -11,7 +13,7 @@ export type Columns<Name extends string> = Readonly<Record<Name, 'text' | 'bigin
 export function rowsOf<Name extends string>(
   { engine }: Access,
   columns: Columns<Name>,
-  rows: readonly Readonly<Record<Name, string | number | null>>[],
+  rows: readonly RowOf<Name>[],
 ): RawBuilder<unknown> {
   const names = Object.entries<'text' | 'bigint'>(columns);
   const json = JSON.stringify(rows);

@@ -63,13 +63,12 @@ export async function appendEvents(
 }
 
 /** Whoever appends holds the lock to the end of the transaction, so that ids are seen in their order. */
-export function eventPart({ engine }: Access, events: readonly unknown[], nowMs: number): Part | null {
-  if (events.length === 0) return null;
-  const data = storable(toJson(events));
+export function eventPart({ engine }: Access, events: readonly unknown[], nowMs: number): Part {
   return {
-    statement: sql`
-      INSERT INTO events (at_ms, data) SELECT CAST(${nowMs} AS bigint), CAST(${data} AS text) ${engine.whereEventsAreLocked}
-      RETURNING id`,
+    columns: { at_ms: 'bigint', data: 'text' },
+    rows: events.length === 0 ? [] : [{ at_ms: nowMs, data: storable(toJson(events)) }],
+    statement: (c) =>
+      sql`INSERT INTO events (at_ms, data) SELECT c.at_ms, c.data FROM ${engine.withEventsLocked(c)}`,
     returns: 'id',
   };
 }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Access } from './access.ts';
-import { type Columns, listOf, namesOf, rowsOf } from './batch.ts';
+import { type Columns, listOf, namesOf } from './batch.ts';
 import { appendEvents } from './events.ts';
 import { checkFence, type Fence } from './leases.ts';
 import { oneNumber, type Page, pageOf, pageSize } from './page.ts';
@@ -8,6 +8,7 @@ import { insertRuns } from './run-commit.ts';
 import type { NewRun } from './runs.ts';
 import type { Row } from './schema.ts';
 import { storable } from './text.ts';
+import { together } from './together.ts';
 import type { JobId, RunKey, SkipReason } from './vocabulary.ts';
 
 /** What became of one due instant of a job: for ever. */
@@ -139,7 +140,6 @@ export class Ledger {
 }
 
 async function insertFires(access: Access, decisions: readonly Decision[]): Promise<ReadonlySet<string>> {
-  if (decisions.length === 0) return new Set();
   const rows = decisions.map(({ entry: { jobId, dueMs, decidedMs, version, became } }) => ({
     job_id: jobId,
     due_ms: dueMs,
@@ -151,10 +151,17 @@ async function insertFires(access: Access, decisions: readonly Decision[]): Prom
     run_key: became.verdict === 'run' ? became.runKey : null,
   }));
   const names = namesOf(FIRE);
-  const { rows: inserted } = await sql<{ jobId: JobId; dueMs: number }>`
-    INSERT INTO fires (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${rowsOf(access, FIRE, rows)} WHERE true
-    ON CONFLICT (job_id, due_ms) DO NOTHING RETURNING job_id, due_ms`.execute(access.db);
-  return new Set(inserted.map(({ jobId, dueMs }) => `${jobId} ${dueMs}`));
+  const { fires } = await together(access, null, {
+    fires: {
+      columns: FIRE,
+      rows,
+      statement: (c) => sql`
+        INSERT INTO fires (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${c} WHERE true
+        ON CONFLICT (job_id, due_ms) DO NOTHING`,
+      returns: "job_id || ' ' || due_ms",
+    },
+  });
+  return new Set(fires as readonly string[]);
 }
 
 function entryOf({ verdict: _, reason, detail, runKey, ...rest }: Row<'fires'>): LedgerEntry {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Access } from './access.ts';
-import { type Columns, listOf, namesOf, rowsOf } from './batch.ts';
+import { type Columns, listOf, namesOf } from './batch.ts';
+import { together } from './together.ts';
 import type { JobId } from './vocabulary.ts';
 
 /** When a job is due next by a version of its definition; `dueMs`: null: never again. */
@@ -31,11 +32,16 @@ export class NextDue {
   async save(kept: readonly KeptNextDue[], rules: string): Promise<void> {
     const rows = kept.map(({ jobId, version, dueMs }) => ({ job_id: jobId, version, due_ms: dueMs, rules }));
     const names = namesOf(NEXT_DUE);
-    await sql`
-      INSERT INTO next_due (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${rowsOf(this.#access, NEXT_DUE, rows)} WHERE true
-      ON CONFLICT (job_id) DO UPDATE SET (${listOf(names)}) = (${listOf(names, 'excluded.')})`.execute(
-      this.#access.db,
-    );
+    await together(this.#access, null, {
+      kept: {
+        columns: NEXT_DUE,
+        rows,
+        statement: (c) => sql`
+          INSERT INTO next_due (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${c} WHERE true
+          ON CONFLICT (job_id) DO UPDATE SET (${listOf(names)}) = (${listOf(names, 'excluded.')})`,
+        returns: null,
+      },
+    });
   }
 
   async many(ids: readonly JobId[], rules: string): Promise<KeptNextDue[]> {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Access } from './access.ts';
-import { type Columns, listOf, namesOf, rowsOf } from './batch.ts';
+import { type Columns, listOf, namesOf } from './batch.ts';
 import { eventPart } from './events.ts';
 import type { Fence } from './leases.ts';
 import type { NewRun, RunChange, RunStanding } from './runs.ts';
@@ -100,10 +100,10 @@ export async function writeCommit(
   const standings = new Map(changes.filter(({ key }) => own.has(key)).map((change) => [change.key, change]));
   const others = changes.filter(({ key }) => !own.has(key));
   const written = await together(access, fence, {
-    created: createdPart(access, created, standings),
-    changed: changedPart(access, others),
-    attempted: attemptedPart(access, attempts),
-    ...arrivalParts(access, arrivals),
+    created: createdPart(created, standings),
+    changed: changedPart(others),
+    attempted: attemptedPart(attempts),
+    ...arrivalParts(arrivals),
     event: eventPart(access, events, nowMs),
   });
   const isNew = new Set(written.created);
@@ -113,17 +113,12 @@ export async function writeCommit(
 
 /** Within a transaction. Returns the keys that were there already. */
 export async function insertRuns(access: Access, runs: readonly NewRun[]): Promise<ReadonlySet<RunKey>> {
-  const { created } = await together(access, null, { created: createdPart(access, runs, new Map()) });
+  const { created } = await together(access, null, { created: createdPart(runs, new Map()) });
   const isNew = new Set(created);
   return new Set(runs.map(({ key }) => key).filter((key) => !isNew.has(key)));
 }
 
-function createdPart(
-  access: Access,
-  runs: readonly NewRun[],
-  standings: ReadonlyMap<RunKey, RunStanding>,
-): Part | null {
-  if (runs.length === 0) return null;
+function createdPart(runs: readonly NewRun[], standings: ReadonlyMap<RunKey, RunStanding>): Part {
   const rows = runs.map((run) => ({
     ...standingRow(standings.get(run.key) ?? queued(run)),
     key: run.key,
@@ -140,9 +135,11 @@ function createdPart(
   }));
   const names = namesOf(CREATED);
   return {
-    statement: sql`
-      INSERT INTO runs (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${rowsOf(access, CREATED, rows)} WHERE true
-      ON CONFLICT (key) DO NOTHING RETURNING key`,
+    columns: CREATED,
+    rows,
+    statement: (c) => sql`
+      INSERT INTO runs (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${c} WHERE true
+      ON CONFLICT (key) DO NOTHING`,
     returns: 'key',
   };
 }
@@ -187,8 +184,7 @@ function standingRow(standing: RunStanding): Record<keyof typeof STANDING, strin
   };
 }
 
-function changedPart(access: Access, changes: readonly RunChange[]): Part | null {
-  if (changes.length === 0) return null;
+function changedPart(changes: readonly RunChange[]): Part {
   const rows = changes.map((change) => ({ key: change.key, ...standingRow(change) }));
   const assignments = sql.raw(
     namesOf(STANDING)
@@ -196,15 +192,16 @@ function changedPart(access: Access, changes: readonly RunChange[]): Part | null
       .join(', '),
   );
   return {
-    statement: sql`
-      UPDATE runs SET ${assignments} FROM ${rowsOf(access, CHANGED, rows)}
+    columns: CHANGED,
+    rows,
+    statement: (c) => sql`
+      UPDATE runs SET ${assignments} FROM ${c}
       WHERE runs.key = c.key AND runs.state <> 'ended'`,
     returns: null,
   };
 }
 
-function attemptedPart(access: Access, attempts: readonly FormerAttempt[]): Part | null {
-  if (attempts.length === 0) return null;
+function attemptedPart(attempts: readonly FormerAttempt[]): Part {
   const rows = attempts.map((attempt) => ({
     run_key: attempt.runKey,
     attempt: attempt.attempt,
@@ -219,19 +216,17 @@ function attemptedPart(access: Access, attempts: readonly FormerAttempt[]): Part
   }));
   const names = namesOf(ATTEMPT);
   return {
-    statement: sql`
-      INSERT INTO attempts (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${rowsOf(access, ATTEMPT, rows)} WHERE true
+    columns: ATTEMPT,
+    rows,
+    statement: (c) => sql`
+      INSERT INTO attempts (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${c} WHERE true
       ON CONFLICT (run_key, attempt) DO NOTHING`,
     returns: null,
   };
 }
 
 /** Of each parent the last one counts. */
-function arrivalParts(
-  access: Access,
-  arrivals: readonly Arrival[],
-): { readonly arrived: Part | null; readonly consumed: Part | null } {
-  if (arrivals.length === 0) return { arrived: null, consumed: null };
+function arrivalParts(arrivals: readonly Arrival[]): { readonly arrived: Part; readonly consumed: Part } {
   const last = new Map(arrivals.map((arrival) => [JSON.stringify([arrival.jobId, arrival.parent]), arrival]));
   const rows = [...last.values()].map(({ jobId, parent, result }) => ({
     job_id: jobId,
@@ -239,17 +234,20 @@ function arrivalParts(
     result: result === null ? null : storable(toJson(result)),
   }));
   const names = namesOf(ARRIVAL);
-  const all = rowsOf(access, ARRIVAL, rows);
   return {
     arrived: {
-      statement: sql`
-        INSERT INTO arrivals (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${all} WHERE c.result IS NOT NULL
+      columns: ARRIVAL,
+      rows: rows.filter(({ result }) => result !== null),
+      statement: (c) => sql`
+        INSERT INTO arrivals (${listOf(names)}) SELECT ${listOf(names, 'c.')} FROM ${c} WHERE true
         ON CONFLICT (job_id, parent) DO UPDATE SET result = excluded.result`,
       returns: null,
     },
     consumed: {
-      statement: sql`
-        DELETE FROM arrivals WHERE (job_id, parent) IN (SELECT c.job_id, c.parent FROM ${all} WHERE c.result IS NULL)`,
+      columns: ARRIVAL,
+      rows: rows.filter(({ result }) => result === null),
+      statement: (c) =>
+        sql`DELETE FROM arrivals WHERE (job_id, parent) IN (SELECT c.job_id, c.parent FROM ${c})`,
       returns: null,
     },
   };

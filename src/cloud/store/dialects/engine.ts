@@ -15,8 +15,15 @@ export interface Engine {
   isRetryable(error: unknown): boolean;
   /** The database's own clock. */
   nowMs(db: Kysely<Database>): Promise<number>;
-  /** Behind the SELECT of an event that is appended: until the end of the transaction nobody else appends one. */
-  readonly whereEventsAreLocked: RawBuilder<unknown>;
+  /** The rows of an event that is appended: until the end of the transaction nobody else appends one. */
+  withEventsLocked(rows: RawBuilder<unknown>): RawBuilder<unknown>;
+  /**
+   * Executes a statement with each of these parameters, on the one connection that there is and within its transaction,
+   * and returns all rows. Null: there are several connections.
+   */
+  readonly executeEach:
+    | ((text: string, parameters: readonly (readonly unknown[])[]) => readonly unknown[])
+    | null;
   tableNames(db: Kysely<never>): Promise<string[]>;
   /**
    * A column that SQLite must not choose an index by: it keeps no statistics, and guesses. PostgreSQL knows how often a

@@ -34,7 +34,8 @@ export function postgresEngine(url: string, onIdleError: (error: Error) => void)
     isRetryable,
     nowMs,
     // Its id is counted up for a row that is there, and that is when the lock is.
-    whereEventsAreLocked: sql`FROM pg_advisory_xact_lock(${sql.lit(EVENTS_LOCK)})`,
+    withEventsLocked: (rows) => sql`pg_advisory_xact_lock(${sql.lit(EVENTS_LOCK)}), ${rows}`,
+    executeEach: null,
     tableNames,
     unguessed: (column) => sql.raw(column),
     infersConditions: true,

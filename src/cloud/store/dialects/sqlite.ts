@@ -13,16 +13,21 @@ const ALL_PAGES = 0x7fffffff;
 /** `create`: a file that is not there is made. */
 export function sqliteEngine(file: string, { create }: { readonly create: boolean }): Engine {
   const database = open(file, create);
+  const prepared = new CachingDatabase(database);
   return {
     kind: 'sqlite',
     place: file,
-    dialect: new EmbeddedDialect({ database: new CachingDatabase(database) }),
+    dialect: new EmbeddedDialect({ database: prepared }),
     wording: { generatedId: 'integer PRIMARY KEY AUTOINCREMENT', roomy: '' },
     locksRows: false,
     isRetryable: () => false,
     nowMs: async () => Date.now(),
     // A transaction that writes is alone.
-    whereEventsAreLocked: sql``,
+    withEventsLocked: (rows) => rows,
+    executeEach: (text, parameters) => {
+      const statement = prepared.prepare(text);
+      return parameters.flatMap((each) => statement.all(each));
+    },
     tableNames,
     // https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
     unguessed: (column) => sql.raw(`+${column}`),
