@@ -48,6 +48,22 @@ function fates(...list: readonly ('made' | 'failed' | 'made, not told' | 'lost')
   return () => left.shift() ?? 'made';
 }
 
+test('a commit has an end, but what is given in one go is never parted', async () => {
+  const runs = new MemoryRuns();
+  const { commits, written } = commitsWith(runs);
+  commits.created(runOf('first'), 'first', () => undefined);
+  for (let go = 0; go < 20; go++) {
+    for (let i = 0; i < 100; i++) commits.created(runOf(`${go}/${i}`), 'e', () => undefined);
+    await Promise.resolve();
+  }
+  for (let i = 0; i < 1_000; i++) commits.created(runOf(`all/${i}`), 'e', () => undefined);
+  await commits.flush();
+  assert.equal(runs.records.size, 3_001);
+  const isOfLast = ({ created }: RunCommit) => created.some(({ key }) => key.startsWith('all/'));
+  assert.equal(written.filter(isOfLast).length, 1);
+  for (const { created } of written.filter((commit) => !isOfLast(commit))) assert.ok(created.length <= 400);
+});
+
 test('what comes while a commit is under way goes with the next one, all of it', async () => {
   const { commits, written, told } = commitsWith(new MemoryRuns());
   const isNew: boolean[] = [];

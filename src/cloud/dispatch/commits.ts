@@ -27,8 +27,15 @@ interface Batch {
   readonly arrivals: Arrival[];
   readonly events: unknown[];
   readonly after: (() => void)[];
+  /** Nothing more comes in. */
+  isFull: boolean;
 }
 
+/**
+ * Changes in one commit, about. Embedded, the store keeps the event loop while it writes; and between two commits whoever
+ * decides what is due has a turn, which must not wait for all that follows from ten thousand fires at one instant.
+ */
+const MAX_CHANGES = 300;
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 5_000;
 
@@ -39,7 +46,8 @@ const MAX_PAUSE_MS = 5_000;
  */
 export class Commits {
   readonly #options: CommitsOptions;
-  #batch = emptyBatch();
+  /** In order; what comes is added to the last one. */
+  #batches: Batch[] = [];
   #flushing: Promise<void> | null = null;
   #isOver = false;
 
@@ -49,27 +57,44 @@ export class Commits {
 
   /** `settle` is told, before anything else is done that waited, whether it is new or a run of this key was there. */
   created(run: NewRun, event: unknown, settle: (isNew: boolean) => void): void {
-    this.#batch.created.set(run.key, { run, settle });
-    this.#batch.events.push(event);
+    const batch = this.#latest;
+    batch.created.set(run.key, { run, settle });
+    batch.events.push(event);
     this.#start();
   }
 
   /** How a run stands now; `after` is done when that is in the store. */
   changed(change: RunChange, event: unknown, after: readonly (() => void)[]): void {
-    this.#batch.changes.set(change.key, change);
-    this.#batch.events.push(event);
-    this.#batch.after.push(...after);
+    const batch = this.#latest;
+    batch.changes.set(change.key, change);
+    batch.events.push(event);
+    batch.after.push(...after);
     this.#start();
   }
 
   attempted(attempt: FormerAttempt): void {
-    this.#batch.attempts.push(attempt);
+    this.#latest.attempts.push(attempt);
     this.#start();
   }
 
   arrived(arrivals: readonly Arrival[]): void {
-    this.#batch.arrivals.push(...arrivals);
+    this.#latest.arrivals.push(...arrivals);
     this.#start();
+  }
+
+  /** What is given in one go stays together, however much it is: an outcome, and the runs that follow from it. */
+  get #latest(): Batch {
+    let last = this.#batches.at(-1);
+    if (last === undefined || last.isFull) {
+      last = emptyBatch();
+      this.#batches.push(last);
+    }
+    const batch = last;
+    if (batch.created.size + batch.changes.size >= MAX_CHANGES)
+      queueMicrotask(() => {
+        batch.isFull = true;
+      });
+    return batch;
   }
 
   /** Resolves when everything that was given until now is in the store. */
@@ -81,16 +106,15 @@ export class Commits {
     this.#flushing ??= this.#run().finally(() => {
       this.#flushing = null;
       // It may have come after the last look at the batch.
-      if (!isEmpty(this.#batch) && !this.#isOver) this.#start();
+      if (this.#batches.length > 0 && !this.#isOver) this.#start();
     });
   }
 
   async #run(): Promise<void> {
-    while (!isEmpty(this.#batch) && !this.#isOver) {
+    while (this.#batches.length > 0 && !this.#isOver) {
       // What comes in the same turn comes along.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      const batch = this.#batch;
-      this.#batch = emptyBatch();
+      const batch = this.#batches.shift() ?? emptyBatch();
       const result = await this.#write(batch);
       if (result === null) return;
       for (const { run, settle } of batch.created.values()) settle(!result.known.has(run.key));
@@ -135,10 +159,13 @@ export class Commits {
 }
 
 function emptyBatch(): Batch {
-  return { created: new Map(), changes: new Map(), attempts: [], arrivals: [], events: [], after: [] };
-}
-
-function isEmpty({ created, changes, attempts, arrivals, events, after }: Batch): boolean {
-  const lists = [attempts, arrivals, events, after];
-  return created.size + changes.size === 0 && lists.every(({ length }) => length === 0);
+  return {
+    created: new Map(),
+    changes: new Map(),
+    attempts: [],
+    arrivals: [],
+    events: [],
+    after: [],
+    isFull: false,
+  };
 }

@@ -59,7 +59,7 @@ interface Pass {
 const WATERMARK = 'scheduler.decided_until';
 /** How often it is written down up to where all is decided. What lies behind it is computed anew after a crash. */
 const WATERMARK_MS = 10_000;
-const JOBS_AT_ONCE = 200;
+const JOBS_AT_ONCE = 500;
 /** Of all jobs in one go. */
 const DECISIONS_AT_ONCE = 5_000;
 /** Of a job in one go, about: after an outage of a year the others need not wait for it, and memory has an end. */
