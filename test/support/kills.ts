@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Fire, Run } from '../../src/api/index.ts';
 import { TestCloud } from './cloud.ts';
-import { isAlive, type TestDaemon, until } from './daemon.ts';
+import { isAlive, processesOf, type TestDaemon, until } from './daemon.ts';
 import { Random } from './load/random.ts';
 
 const EVERY_MS = 2_000;
@@ -14,6 +14,8 @@ const VICTIMS = ['cloud keeper', 'cloud worker', 'host keeper', 'host worker', '
 type Victim = (typeof VICTIMS)[number];
 
 export interface KillsReport {
+  /** How many processes of each kind. */
+  readonly killed: Readonly<Record<Victim, number>>;
   readonly fires: number;
   readonly runs: number;
   readonly lost: number;
@@ -31,10 +33,11 @@ export async function kills(count: number, seed: number, tell: (line: string) =>
   fs.chmodSync(witness, 0o666);
   await cloud.apply(jobsText(witness));
   const begunMs = Date.now();
+  const killed = Object.fromEntries(VICTIMS.map((victim) => [victim, 0])) as Record<Victim, number>;
   for (let i = 0; i < count; i++) {
     const victim = random.pick(VICTIMS);
     await wait(EVERY_MS - (Date.now() % EVERY_MS) + random.integer(0, EVERY_MS));
-    await kill(victim, cloud, host);
+    killed[victim] += await kill(victim, cloud, host);
     if (i % 50 === 49) tell(`${i + 1} of ${count} killed`);
   }
   await until(
@@ -48,7 +51,7 @@ export async function kills(count: number, seed: number, tell: (line: string) =>
     async () => (await cloud.client.call('status', {})).active === 0,
     60_000,
   );
-  return await compare(cloud, begunMs, endedMs, fs.readFileSync(witness, 'utf8'));
+  return { killed, ...(await compare(cloud, begunMs, endedMs, fs.readFileSync(witness, 'utf8'))) };
 }
 
 /** Each writes that it begins and, a moment later, by which code it ends: it depends on its due time. */
@@ -63,30 +66,31 @@ function jobsText(witness: string): string {
   return `project: kills\ndefaults: { pool: os }\njobs:\n${jobs.join('\n')}\n`;
 }
 
-async function kill(victim: Victim, cloud: TestCloud, host: TestDaemon): Promise<void> {
+/** How many processes: the one before may not have come back yet. */
+async function kill(victim: Victim, cloud: TestCloud, host: TestDaemon): Promise<number> {
   switch (victim) {
     case 'cloud keeper':
       cloud.kill('SIGKILL');
       await cloud.exited();
       await cloud.start();
-      return;
+      return 1;
     case 'cloud worker':
-      killProcess(cloud.workerPid);
-      return;
+      return killProcesses([cloud.workerPid]);
     case 'host keeper':
       await host.killAll();
       await host.start();
-      return;
+      return 1;
     case 'host worker':
-      killProcess(workerOf(host.keeperPid));
-      return;
+      return killProcesses([workerOf(host.keeperPid)]);
     case 'zygote':
-      for (const pid of zygotesOf(host)) killProcess(pid);
+      return killProcesses(zygotesOf(host));
   }
 }
 
-function killProcess(pid: number): void {
-  if (pid > 1 && isAlive(pid)) process.kill(pid, 'SIGKILL');
+function killProcesses(pids: readonly number[]): number {
+  const alive = pids.filter((pid) => pid > 1 && isAlive(pid));
+  for (const pid of alive) process.kill(pid, 'SIGKILL');
+  return alive.length;
 }
 
 function workerOf(keeper: number): number {
@@ -95,12 +99,7 @@ function workerOf(keeper: number): number {
 }
 
 function zygotesOf(host: TestDaemon): number[] {
-  return fs.readdirSync('/proc').flatMap((name) => {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) return [];
-    const command = commandOf(pid);
-    return command.includes('zygote') && command.includes(host.state) ? [pid] : [];
-  });
+  return processesOf(host.folder).filter((pid) => commandOf(pid).startsWith('rocksy zygote '));
 }
 
 function commandOf(pid: number): string {
@@ -117,7 +116,7 @@ async function compare(
   begunMs: number,
   endedMs: number,
   text: string,
-): Promise<KillsReport> {
+): Promise<Omit<KillsReport, 'killed'>> {
   const problems: string[] = [];
   const skipped: Record<string, number> = {};
   const seen = Map.groupBy(text.trimEnd().split('\n'), (line) => line);
