@@ -11,6 +11,7 @@ import {
   type KeeperChannel,
   KeeperError,
   ListenError,
+  nodeBeside,
   runKeeper,
   standardError,
 } from '../takeover/index.ts';
@@ -87,7 +88,7 @@ async function keep(config: Config, argv: readonly string[]): Promise<void> {
       lockDir: config.state,
       waitMs: WAIT_FOR_PREDECESSOR_MS,
       entry: process.argv[1] ?? '',
-      execPath: nodeOf,
+      execPath: nodeBeside,
       execArgv: [...WORKER_FLAGS, ...process.execArgv],
       args: [...argv],
       env: process.env,
@@ -102,15 +103,6 @@ async function keep(config: Config, argv: readonly string[]): Promise<void> {
     process.stderr.write(`rocksyd: ${(error as Error).message}${hint}\n`);
     process.exitCode = 1;
   }
-}
-
-/** A release brings its own Node, and the one that the keeper runs under may be gone with the release it came from. */
-function nodeOf(entry: string): string {
-  const places = ['../node_modules/node/bin/node', '../../node/bin/node'];
-  const own = places
-    .map((place) => path.join(path.dirname(entry), place))
-    .find((file) => fs.existsSync(file));
-  return own ?? process.execPath;
 }
 
 /** One by one: mkdirSync's `recursive` says ENOENT of a file system that is read-only. */

@@ -16,6 +16,7 @@ export { HttpClients, type HttpClientsOptions } from './http-clients.ts';
 export { runKeeper } from './keeper.ts';
 export type { Backoff } from './lifecycle.ts';
 export { CHANNEL_VERSION, type KeeperSignal, type Orphan } from './messages.ts';
+export { nodeBeside } from './node-beside.ts';
 export {
   KeeperError,
   type KeeperOptions,

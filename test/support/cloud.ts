@@ -15,6 +15,8 @@ const PROGRAM = path.resolve(import.meta.dirname, '../../bin/rocksy.cjs');
 export interface CloudOptions {
   /** More YAML at the top level of rocksy.yaml. */
   readonly more?: string;
+  /** What is started; default: this checkout's. */
+  readonly program?: string;
 }
 
 export interface HostOptions {
@@ -24,6 +26,8 @@ export interface HostOptions {
   /** YAML within `join: { … }`. */
   readonly join?: string;
   readonly more?: string;
+  /** What is started; default: this checkout's. */
+  readonly program?: string;
 }
 
 export class TestCloud implements AsyncDisposable {
@@ -34,6 +38,7 @@ export class TestCloud implements AsyncDisposable {
   readonly output: string[] = [];
   readonly hosts: TestDaemon[] = [];
   readonly client: CloudClient;
+  readonly #program: string;
   #keeper: ChildProcess | null = null;
 
   static async start(options: CloudOptions = {}): Promise<TestCloud> {
@@ -42,7 +47,8 @@ export class TestCloud implements AsyncDisposable {
     return cloud;
   }
 
-  private constructor(port: number, { more = '' }: CloudOptions) {
+  private constructor(port: number, { more = '', program = PROGRAM }: CloudOptions) {
+    this.#program = program;
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rocksy-cloud-'));
     this.port = port;
     this.socket = path.join(this.folder, 'rocksy.sock');
@@ -57,7 +63,7 @@ export class TestCloud implements AsyncDisposable {
 
   /** Starts it (again) and waits until it serves. */
   async start(): Promise<void> {
-    const keeper = spawn(PROGRAM, ['server', '--config', path.join(this.folder, 'rocksy.yaml')], {
+    const keeper = spawn(this.#program, ['server', '--config', path.join(this.folder, 'rocksy.yaml')], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: this.folder,
     });
@@ -109,12 +115,14 @@ export class TestCloud implements AsyncDisposable {
     pools = '  os: { runtime: command, {user} }',
     join = '',
     more = '',
+    program,
   }: HostOptions): Promise<TestDaemon> {
     const { token } = await this.client.call('inviteHost', { body: {} });
     const host = TestDaemon.prepare({
       pools,
       more: `join: { url: "${this.url}", token_file: ./join-token, name: ${name}${join === '' ? '' : `, ${join}`} }\n${more}`,
       files: { 'join-token': token },
+      ...(program === undefined ? {} : { program }),
     });
     this.hosts.push(host);
     return host;

@@ -1,10 +1,13 @@
-// Releases of rocksyd beside the checkout, and a link to the one that is installed: what the next worker is started from.
+// Releases beside the checkout, and a link to the one that is installed: what the next worker is started from.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
+const { version: VERSION } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
+  readonly version: string;
+};
 
 /** A change of one source file: replaces a text that has to be there, once. */
 export interface Change {
@@ -29,9 +32,21 @@ export class Releases implements Disposable {
     return path.join(this.#link, 'bin/rocksyd.cjs');
   }
 
+  get cloudProgram(): string {
+    return path.join(this.#link, 'bin/rocksy.cjs');
+  }
+
   /** Installs the checkout as it is. */
   restore(): void {
     this.#install(ROOT);
+  }
+
+  /** Installs a copy of the checkout under a version that no other has, and returns that. */
+  next(): string {
+    const version = `${VERSION}-next.${this.#count + 1}`;
+    const line = (text: string) => `"version": "${text}"`;
+    this.change({ file: 'package.json', from: line(VERSION), to: line(version) });
+    return version;
   }
 
   /** Installs a copy of the checkout that differs in these places. */
