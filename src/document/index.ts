@@ -11,7 +11,15 @@ export {
   type Listen,
   parseListen,
 } from './listen.ts';
-export { DocumentError, describeValue, formatKey, type KeyPath, type Problem, suggest } from './problem.ts';
+export {
+  DocumentError,
+  describeValue,
+  formatKey,
+  formatProblem,
+  type KeyPath,
+  type Problem,
+  suggest,
+} from './problem.ts';
 export { type Position, type ReadDocument, readDocument } from './read.ts';
 export { closed, duration, flag, integer, size, text } from './schema-parts.ts';
 export { readText } from './text.ts';

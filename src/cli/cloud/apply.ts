@@ -22,7 +22,7 @@ export function apply(): Command {
   ])
     .requiredOption('-f, --file <path>', 'a job file, or a folder with such files (*.yaml, *.yml)', collect)
     .option('--dry-run', 'only say what would change')
-    .option('--prune', 'delete jobs of these projects that are in no file')
+    .option('--prune', 'delete jobs of these projects that are in none of the files named')
     .action(withCloud(act));
 }
 
@@ -44,12 +44,23 @@ async function filesAt(path: string): Promise<{ name: string; text: string }[]> 
   const kind = await stat(path).catch((error: Error) => {
     throw new CliError(`${path} can't be read: ${error.message}`);
   });
-  if (!kind.isDirectory()) return [{ name: path, text: await readFile(path, 'utf8') }];
-  const names = (await readdir(path, { recursive: true })).filter((name) => /\.ya?ml$/.test(name)).toSorted();
-  if (names.length === 0) throw new CliError(`${path} has no *.yaml and no *.yml`);
+  if (!kind.isDirectory()) return [await fileAt(path)];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => !entry.isDirectory() && /\.ya?ml$/.test(entry.name));
+  if (files.length === 0) throw new CliError(`${path} has no *.yaml and no *.yml`);
   return await Promise.all(
-    names.map(async (name) => ({ name: join(path, name), text: await readFile(join(path, name), 'utf8') })),
+    files
+      .map(({ parentPath, name }) => join(parentPath, name))
+      .toSorted()
+      .map(fileAt),
   );
+}
+
+async function fileAt(path: string): Promise<{ name: string; text: string }> {
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new CliError(`${path} can't be read: ${error.message}`);
+  });
+  return { name: path, text };
 }
 
 const SIGNS: Record<JobChange['change'], readonly [sign: string, style: Style]> = {
@@ -60,13 +71,17 @@ const SIGNS: Record<JobChange['change'], readonly [sign: string, style: Style]> 
   unchanged: ['=', 'dim'],
 };
 
+const HINTS: Partial<Record<JobChange['change'], string>> = {
+  superfluous: ' (in none of the files named; --prune deletes it)',
+  removed: ' (in none of the files named)',
+};
+
 function show(jobs: readonly JobChange[], isDryRun: boolean, terminal: Terminal): void {
   const told = jobs.filter(({ change }) => change !== 'unchanged');
   for (const job of told) {
     const [sign, style] = SIGNS[job.change];
-    const hint = job.change === 'superfluous' ? ' (in no file; --prune deletes it)' : '';
     terminal.print(
-      `${terminal.paint(style, `${sign} ${harmless(job.project)}/${harmless(job.name)}`)}${hint}`,
+      `${terminal.paint(style, `${sign} ${harmless(job.project)}/${harmless(job.name)}`)}${HINTS[job.change] ?? ''}`,
     );
     for (const { key, before, after } of job.changes)
       terminal.print(

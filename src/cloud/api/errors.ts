@@ -1,5 +1,5 @@
 import type { Problem } from '../../api/index.ts';
-import { DocumentError } from '../../document/index.ts';
+import { DocumentError, formatProblem } from '../../document/index.ts';
 import { HostRefusal, QueueFull } from '../dispatch/index.ts';
 import { LinkLost } from '../hosts/index.ts';
 import { StoreError, type StoreErrorCode } from '../store/index.ts';
@@ -65,9 +65,7 @@ export function ofDocuments(errors: readonly DocumentError[]): ApiError {
   const [first] = problems;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
   const message =
-    first === undefined
-      ? 'The job files are wrong'
-      : `${first.file}:${first.line}: ${first.key} ${first.message}${more}`;
+    first === undefined ? 'The job files are wrong' : `${formatProblem(first.file, first)}${more}`;
   return new ApiError(422, 'invalid_jobs', message, { problems });
 }
 
