@@ -349,7 +349,7 @@ export const operations = {
   searchLog: operation({
     method: 'GET',
     path: '/runs/:key/log/search',
-    summary: 'Lines of a run’s log that hold a text',
+    summary: 'Lines of a run’s log that hold a text; of an attempt',
     role: 'viewer',
     params: ofRun,
     query: Type.Object({
@@ -357,6 +357,7 @@ export const operations = {
       offset: Type.Optional(Type.Integer({ minimum: 0 })),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
       ignore_case: Type.Optional(Type.Boolean()),
+      attempt: Type.Optional(Type.Integer({ minimum: 1 })),
     }),
     answer: LogMatches,
   }),

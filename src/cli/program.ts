@@ -36,7 +36,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 69 no daemon answers; \`run\` and \
   for (const command of [program, ...program.commands, ...inner]) {
     withGlobals(command).exitOverride().configureHelp({ helpWidth: 100 });
     command.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rocksy: ')) });
-    command.showHelpAfterError(`See \`${command === program ? '' : 'rocksy '}${command.name()} --help\`.`);
+    command.showHelpAfterError(`See \`${fullName(command)} --help\`.`);
   }
   return program;
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
 }
