@@ -29,8 +29,12 @@ export class CloudServer implements AsyncDisposable {
   #closing: Promise<void> | null = null;
 
   /** Resolves when it serves: on the keeper's sockets. */
-  static async start(config: ServerConfig, log: Logger, keeper: KeeperChannel): Promise<CloudServer> {
-    const store = await open(config, log);
+  static async start(
+    config: ServerConfig,
+    store: Store,
+    log: Logger,
+    keeper: KeeperChannel,
+  ): Promise<CloudServer> {
     const clock: Clock = systemClock;
     const leader = await lead(config, store, clock, log);
     const cloud = { version, startedMs: clock.nowMs(), store, leader, clock, log };
