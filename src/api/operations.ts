@@ -222,7 +222,10 @@ export const operations = {
     summary: 'Why a job ran, or did not run, at a time or of late',
     role: 'viewer',
     params: ofJob,
-    query: Type.Object({ at_ms: Type.Optional(Ms) }),
+    query: Type.Object({
+      at_ms: Type.Optional(Ms),
+      timezone: Type.Optional(Type.String({ maxLength: 100, description: 'of the times in the text' })),
+    }),
     answer: Why,
   }),
   ledger: operation({

@@ -31,19 +31,6 @@ export function formatDuration(ms: number): string {
   return pair(seconds, 86_400, 'd', 3600, 'h');
 }
 
-/** A duration as it is written in a file: nothing of it is left out. */
-export function exactDuration(ms: number): string {
-  let rest = ms;
-  const parts = Object.entries(UNIT_MS)
-    .toReversed()
-    .map(([unit, unitMs]) => {
-      const count = Math.floor(rest / unitMs);
-      rest -= count * unitMs;
-      return count === 0 ? '' : `${count}${unit}`;
-    });
-  return parts.join('') || '0s';
-}
-
 function pair(seconds: number, large: number, largeName: string, small: number, smallName: string): string {
   const rest = Math.floor((seconds % large) / small);
   return rest === 0

@@ -69,7 +69,7 @@ const CLOUD_HINTS: { readonly [code: string]: string } = {
     'Start one with `rocksy up` or `rocksy server`, or say where it is: --url ADDRESS or ROCKSY_URL.',
   unauthorized: 'Give a token: --token-file PATH or ROCKSY_TOKEN.',
   not_found:
-    'A job is named PROJECT/NAME. `rocksy jobs`, `rocksy runs` and `rocksy hosts` list what there is.',
+    'A job is named PROJECT/NAME, and `rocksy jobs` lists them; `rocksy runs` lists runs, `rocksy hosts` hosts.',
 };
 
 const HINTS: { readonly [code: string]: string } = {

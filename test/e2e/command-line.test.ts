@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Ended, start } from '../../src/cli/fixtures/rocksy.ts';
 import { TestCloud } from '../support/cloud.ts';
+import { until } from '../support/daemon.ts';
 
 let cloud: TestCloud;
 
@@ -82,7 +83,7 @@ jobs:
       ['b/asked', undefined, undefined],
       ['b/held', 'pau', 'every 1h'],
       ['b/nightly', 'in ', '30 2 * * * Europe/Berlin'],
-      ['b/often', 'in ', 'every 1h30m + 5m; at 2030-12-24 18:00:00'],
+      ['b/often', 'in ', 'every 90m + 5m; at 2030-12-24 18:00:00'],
     ],
   );
   assert.equal(err, 'All jobs are paused: a move\n`rocksy resume --all` ends that.\n');
@@ -107,4 +108,27 @@ test('what can mean nothing is wrong usage, and nothing is done', async () => {
   const { code, err } = await rocksy('why', 'asked');
   assert.equal(code, 1);
   assert.match(err, /^rocksy: There is no job default\/asked\nA job is named PROJECT\/NAME/);
+});
+
+test('why says on our clocks why nothing runs, also of what somebody has asked for', async () => {
+  await apply(
+    'project: c\njobs:\n  stuck: { pool: nowhere, argv: [x], schedule: { every: 1s } }\n  asked: { pool: os, argv: ["true"], labels: { zone: mars } }\n',
+  );
+  const told = await until('it was skipped', async () => {
+    const { out } = await rocksy('why', 'c/stuck');
+    return /It was skipped/.test(out) ? out : null;
+  });
+  assert.match(
+    told,
+    /A run of it has not ended: \S+ \(schedule\)\.\nIt waits since .*: no host takes it \(one: has no such pool\)/,
+  );
+  const [, due = ''] = /It was due last at (.*)\./.exec(told) ?? [];
+  assert.match(told, new RegExp(`\n\n${due}  skipped: overlap`));
+  const { out: key } = await rocksy('trigger', 'c/asked');
+  const { out } = await rocksy('why', 'c/asked');
+  assert.match(
+    out,
+    new RegExp(`A run of it has not ended: ${key.trim()} \\(api root\\)\\.\nIt waits .*has other labels`),
+  );
+  await rocksy('jobs', 'delete', 'c/stuck');
 });

@@ -1,5 +1,6 @@
 import type { Attempt, Fire, Job, Run, Status } from '../../api/index.ts';
-import { exactDuration, formatDuration } from '../duration.ts';
+import { formatDuration as durationOfFile } from '../../document/index.ts';
+import { formatDuration } from '../duration.ts';
 import { harmless, type Style } from '../terminal.ts';
 
 // Runs, fires and times of the cloud in words for people.
@@ -19,9 +20,12 @@ export function jobOf({ project, job, class: ofClass, argv }: Run): string {
   return harmless(job === null ? (ofClass ?? (argv ?? []).join(' ')) : `${project}/${job}`);
 }
 
-export function statusOf({ state, outcome, waits_for: waits, ...how }: Run): string {
-  if (outcome === null) return waits === null ? state : `${state}: ${harmless(waits.text)}`;
-  return outcomeOf({ ...how, outcome });
+export function statusOf(run: Run): string {
+  const { state, outcome, waits_for: waits, not_before_ms: notBefore } = run;
+  if (outcome !== null) return outcomeOf({ ...run, outcome });
+  if (waits === null) return state;
+  // The cloud does not know our clocks.
+  return `${state}: ${harmless(waits.text).replace(new Date(notBefore).toISOString(), localTime(notBefore))}`;
 }
 
 /** How a run or one of its attempts has ended. */
@@ -51,8 +55,8 @@ export function scheduleText({ definition: { schedule, instances } }: Pick<Job, 
   const times = (schedule as readonly Scheduled[]).map((each) => {
     if ('cron' in each) return `${each.cron} ${each.timezone}`;
     if ('at_ms' in each) return `at ${localTime(each.at_ms)}`;
-    const offset = each.offset_ms === 0 ? '' : ` + ${exactDuration(each.offset_ms)}`;
-    return `every ${exactDuration(each.every_ms)}${offset}`;
+    const offset = each.offset_ms === 0 ? '' : ` + ${durationOfFile(each.offset_ms)}`;
+    return `every ${durationOfFile(each.every_ms)}${offset}`;
   });
   if (instances !== null && instances !== undefined) {
     const { min, max } = instances as { readonly min: number; readonly max: number };

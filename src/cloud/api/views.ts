@@ -79,10 +79,14 @@ const REFUSALS: Readonly<Record<string, string>> = {
   full: 'full',
 };
 
-export function waitsText(leader: Leader, waits: WaitsFor): string {
+export function waitsText(
+  leader: Leader,
+  waits: WaitsFor,
+  time = (ms: number) => new Date(ms).toISOString(),
+): string {
   switch (waits.for) {
     case 'time':
-      return `${waits.because === null ? '' : `${waits.because}; `}not before ${new Date(waits.untilMs).toISOString()}`;
+      return `${waits.because === null ? '' : `${waits.because}; `}not before ${time(waits.untilMs)}`;
     case 'limit': {
       const [kind] = waits.limit.name.split(' ');
       const of = kind === 'job' ? 'of its job' : kind === 'key' ? 'with its key' : 'of its backfill';
