@@ -89,6 +89,15 @@ export const operations = {
     answer: Status,
   }),
 
+  restart: operation({
+    method: 'POST',
+    path: '/restart',
+    summary:
+      'Replaces the server by the code and the configuration as they are now: answers when that takes over, or nothing has changed',
+    role: 'admin',
+    answer: done,
+  }),
+
   applyJobs: operation({
     method: 'POST',
     path: '/jobs/apply',

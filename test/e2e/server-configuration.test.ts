@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { start } from '../../src/cli/fixtures/rocksy.ts';
 import { TestCloud } from '../support/cloud.ts';
 import { until } from '../support/daemon.ts';
 
@@ -55,4 +56,26 @@ test('a restart into a file that is no good is refused before anything is put do
   fs.writeFileSync(fileOf(cloud), good);
   cloud.kill('SIGHUP');
   await until('another worker serves', async () => (await startedMs(cloud)) > started);
+});
+
+test('rocksy server restart returns when the new version serves, or says why nothing has changed', async () => {
+  await using cloud = await TestCloud.start();
+  await cloud.host();
+  const good = fs.readFileSync(fileOf(cloud), 'utf8');
+  const restart = () => start(['server', 'restart'], { env: { ROCKSY_URL: `unix:${cloud.socket}` } }).ended;
+  const before = await startedMs(cloud);
+  const done = await restart();
+  assert.equal(done.code, 0, done.err);
+  assert.match(done.out, /^restarted: rocksy \S+ serves\n$/);
+  const after = await startedMs(cloud);
+  assert.ok(after > before);
+  fs.writeFileSync(fileOf(cloud), `${good}\nbogus: 1\n`);
+  const refused = await restart();
+  assert.deepEqual([refused.code, refused.out], [1, '']);
+  assert.match(
+    refused.err,
+    /^rocksy: Nothing has changed: the new version ended with code 1.*\n.*bogus: unknown key/,
+  );
+  assert.equal(await startedMs(cloud), after);
+  await cloud.connected(1);
 });

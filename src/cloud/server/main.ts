@@ -11,11 +11,11 @@ import {
   ListenError,
   runKeeper,
   standardError,
-  TakeoverRefused,
 } from '../../takeover/index.ts';
 import { type Store, StoreError } from '../store/index.ts';
 import { loadServerConfig, type ServerConfig } from './config.ts';
 import { type Loaded, loadLastGood, loadPresent, noteGood } from './last-good.ts';
+import { Restart } from './restart.ts';
 import { CloudServer, open } from './server.ts';
 
 const BACKLOG = 4_096;
@@ -134,6 +134,7 @@ function noteServing(loaded: Loaded, keeper: KeeperChannel, log: Logger): void {
  * lease by then. Streams of events come back by Last-Event-ID, hosts dial anew, newcomers wait in the listening sockets.
  */
 async function serve(config: ServerConfig, store: Store, log: Logger, keeper: KeeperChannel): Promise<void> {
+  const restart = new Restart(keeper, log);
   let server: CloudServer | null = null;
   if (keeper.isSuccessor) {
     const nothing = () => undefined;
@@ -143,20 +144,23 @@ async function serve(config: ServerConfig, store: Store, log: Logger, keeper: Ke
       rehearse: nothing,
       adopt: nothing,
     });
-    server = await CloudServer.start(config, store, log, keeper);
+    server = await CloudServer.start(config, { store, log, keeper, restart });
     await succession.activate(nothing);
-  } else server = await CloudServer.start(config, store, log, keeper);
+  } else server = await CloudServer.start(config, { store, log, keeper, restart });
   const present = server;
   keeper.bequeath({
     connections: () => [],
-    quiesce: () => present[Symbol.asyncDispose](),
+    quiesce: () => {
+      restart.begins();
+      return present[Symbol.asyncDispose]();
+    },
     state: () => new Uint8Array(),
     // It has put down its work: it takes it up again as a new process.
     resume: () => process.exit(1),
   });
   keeper.onSignal((signal) => {
     if (signal === 'SIGTERM' || signal === 'SIGINT') void stop(present, keeper, log);
-    else void restart(keeper, log);
+    else restart.ask().catch(() => undefined); // it has been told
   });
   keeper.ready();
   for (const { name } of config.listen) process.stdout.write(`listening on ${name}\n`);
@@ -169,15 +173,6 @@ async function stop(server: CloudServer, keeper: KeeperChannel, log: Logger): Pr
   log.info('stopped');
   await keeper.stopping();
   exitAfterFlush(log, 0);
-}
-
-async function restart(keeper: KeeperChannel, log: Logger): Promise<void> {
-  try {
-    await keeper.takeover();
-  } catch (error) {
-    if (!(error instanceof TakeoverRefused)) throw error;
-    log.error({ reason: error.message, output: error.output }, 'no restart: this version serves on');
-  }
 }
 
 function listenersOf(config: ServerConfig) {

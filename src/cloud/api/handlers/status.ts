@@ -55,4 +55,13 @@ async function note(
   });
 }
 
-export const statusHandlers = { status, pauseAll, resumeAll } satisfies Partial<Handlers>;
+const restart: Handler<'restart'> = async ({ cloud, asker }) => {
+  const { store, clock } = cloud;
+  await store.audit.record({
+    ...{ atMs: clock.nowMs(), who: asker.name, what: 'restart', target: 'server', detail: null },
+  });
+  await cloud.restart();
+  return { ok: true };
+};
+
+export const statusHandlers = { status, pauseAll, resumeAll, restart } satisfies Partial<Handlers>;
