@@ -1,5 +1,3 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { JobChange } from '../../api/index.ts';
 import { subcommand } from '../context.ts';
@@ -7,6 +5,7 @@ import { CliError } from '../exit.ts';
 import { harmless, type Style, type Terminal } from '../terminal.ts';
 import { type CloudContext, withCloud } from './context.ts';
 import { localTime } from './describe.ts';
+import { type JobFile, jobFilesAt } from './job-files.ts';
 
 interface Options {
   readonly file: readonly string[];
@@ -32,7 +31,7 @@ function collect(path: string, former: readonly string[] = []): readonly string[
 
 async function act(context: CloudContext, { file, dryRun, prune }: Options): Promise<void> {
   const { cloud, terminal, json } = context;
-  const files = (await Promise.all(file.map(filesAt))).flat();
+  const files = (await Promise.all(file.map(filesOf))).flat();
   const answer = await cloud.call('applyJobs', {
     body: { files, dry_run: dryRun === true, prune: prune === true },
   });
@@ -40,27 +39,10 @@ async function act(context: CloudContext, { file, dryRun, prune }: Options): Pro
   else show(answer.jobs, dryRun === true, terminal);
 }
 
-async function filesAt(path: string): Promise<{ name: string; text: string }[]> {
-  const kind = await stat(path).catch((error: Error) => {
-    throw new CliError(`${path} can't be read: ${error.message}`);
-  });
-  if (!kind.isDirectory()) return [await fileAt(path)];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => !entry.isDirectory() && /\.ya?ml$/.test(entry.name));
+async function filesOf(path: string): Promise<readonly JobFile[]> {
+  const files = await jobFilesAt(path);
   if (files.length === 0) throw new CliError(`${path} has no *.yaml and no *.yml`);
-  return await Promise.all(
-    files
-      .map(({ parentPath, name }) => join(parentPath, name))
-      .toSorted()
-      .map(fileAt),
-  );
-}
-
-async function fileAt(path: string): Promise<{ name: string; text: string }> {
-  const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw new CliError(`${path} can't be read: ${error.message}`);
-  });
-  return { name: path, text };
+  return files;
 }
 
 const SIGNS: Record<JobChange['change'], readonly [sign: string, style: Style]> = {
