@@ -79,6 +79,7 @@ const HINTS: { readonly [code: string]: string } = {
   protocol: 'Is the address that of a rocksyd? See --socket and ROCKSY_SOCKET.',
   unauthorized: 'Give a token: --token-file PATH or ROCKSY_TOKEN.',
   forbidden: 'The token or user has a role that does not allow this (docs/wire.md, Roles).',
-  not_found: '`rocksy ps -a` lists the runs.',
+  not_found:
+    '`rocksy ps -a` lists the runs. Those of the cloud are asked for with --url ADDRESS or ROCKSY_URL.',
   wait_timeout: 'It goes on; wait again, or look with `rocksy status KEY`.',
 };

@@ -72,20 +72,23 @@ jobs:
   often: { schedule: [{ every: 90m, offset: 5m }, { at: 2030-12-24T18:00 }] }
   held: { schedule: { every: 1h } }
   asked: {}
+  later: { schedule: { every: 10s }, start: 2099-01-01T00:00 }
 `);
   await rocksy('pause', 'b/held', '--reason', 'audit');
   await rocksy('pause', '--all', '--reason', 'a move');
   const { out, err } = await rocksy('jobs', '--project', 'b');
   const lines = out.split('\n').map((line) => line.split(/ {3,}/));
   assert.deepEqual(
-    lines.slice(1, 5).map(([name, , next, schedule]) => [name, next?.slice(0, 3), schedule]),
+    lines.slice(1, 6).map(([name, , next, schedule]) => [name, next?.slice(0, 3), schedule]),
     [
       ['b/asked', undefined, undefined],
       ['b/held', 'pau', 'every 1h'],
+      ['b/later', 'in ', 'every 10s'],
       ['b/nightly', 'in ', '30 2 * * * Europe/Berlin'],
       ['b/often', 'in ', 'every 90m + 5m; at 2030-12-24 18:00:00'],
     ],
   );
+  assert.match(out, /b\/later +v1 +in \d{5}d /);
   assert.equal(err, 'All jobs are paused: a move\n`rocksy resume --all` ends that.\n');
   await rocksy('resume', '--all');
 });

@@ -1,6 +1,8 @@
 import type { Attempt, Fire, Host, Job, Run, Token } from '../../api/index.ts';
 import type { HostSlot, RunSpec, WaitsFor } from '../dispatch/index.ts';
+import { timingOf } from '../jobs/index.ts';
 import type { Leader } from '../leader/index.ts';
+import { nextWithin } from '../scheduler/index.ts';
 import type {
   AppliedJob,
   FormerAttempt,
@@ -23,9 +25,16 @@ export function jobView(leader: Leader, job: AppliedJob): Job {
     updated_ms: updatedMs,
     deleted_ms: deletedMs,
     pause: pause === null ? null : { since_ms: pause.sinceMs, until_ms: pause.untilMs, reason: pause.reason },
-    next_due_ms: deletedMs === null ? leader.ticker.nextOf(id) : null,
+    next_due_ms: deletedMs === null ? nextOf(leader, job) : null,
     definition: { ...definition },
   };
+}
+
+/** The ledger has a line for what is before its start and after its end too. */
+function nextOf({ ticker }: Leader, { id, definition }: AppliedJob): number | null {
+  const next = ticker.nextOf(id);
+  const isAlways = definition.start_ms === null && definition.end_ms === null;
+  return next === null || isAlways ? next : nextWithin(timingOf(definition), next);
 }
 
 export function runView(leader: Leader, record: RunRecord): Run {

@@ -79,6 +79,17 @@ test('a job without a schedule tells of its latest run', () => {
   ]);
 });
 
+test('before its start a job is due next at that, and after its end it says so', () => {
+  const { timing } = facts();
+  const [starts, ended] = [NOON + 90 * MINUTE, NOON - MINUTE];
+  assert.deepEqual(explain(facts({ timing: { ...timing, startMs: starts } }), null).slice(2), [
+    'It is due next at 13:30:00.',
+  ]);
+  assert.deepEqual(explain(facts({ timing: { ...timing, endMs: ended } }), null).slice(2), [
+    'Its end was at 11:59:00.',
+  ]);
+});
+
 test('a pause is told once, and what it means for the next due time', () => {
   const pause = { sinceMs: NOON, untilMs: NOON + 10 * MINUTE, reason: 'a move' };
   assert.deepEqual(explain(facts({ pause }), null).slice(1), [

@@ -1,4 +1,4 @@
-import { hindrance, nextDue, type Timing } from '../scheduler/index.ts';
+import { hindrance, nextDue, nextWithin, type Timing } from '../scheduler/index.ts';
 import type { JobPause, LedgerEntry, RunRecord, SkipReason } from '../store/index.ts';
 
 export interface RunFacts {
@@ -90,8 +90,10 @@ function present(facts: Facts): string[] {
   if (fire !== null) lines.push(`It was due last at ${time(fire.dueMs)}.`, ...ofFire(facts, fire));
   else if (schedule.length > 0) lines.push('It has not been due since it was created.');
   for (const other of facts.others) lines.push(...ofOther(facts, other));
-  const next = nextDue(timing, nowMs + 1);
+  const next = nextWithin(timing, nowMs + 1);
   if (next !== null) lines.push(`It is due next at ${time(next)}.`, ...forecast(facts, next));
+  else if (timing.endMs !== null && timing.endMs <= nowMs)
+    lines.push(`Its end was at ${time(timing.endMs)}.`);
   return lines;
 }
 
