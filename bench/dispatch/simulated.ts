@@ -94,7 +94,8 @@ function view(key: string, state: 'running' | 'ended', nowMs: number): RunView {
   } as unknown as RunView;
 }
 
-const cloud = { version: '0', startedMs: Date.now(), store, leader, clock: systemClock, log };
+const restart = () => Promise.resolve();
+const cloud = { version: '0', startedMs: Date.now(), store, leader, clock: systemClock, log, restart };
 const api = await Api.create({ cloud, requestsPerMinute: 100_000_000 });
 api.server().listen(socket, () => process.send?.({ listening: true }));
 

@@ -89,6 +89,15 @@ export const operations = {
     answer: Status,
   }),
 
+  restart: operation({
+    method: 'POST',
+    path: '/restart',
+    summary:
+      'Replaces the server by the code and the configuration as they are now: answers when that takes over, or nothing has changed',
+    role: 'admin',
+    answer: done,
+  }),
+
   applyJobs: operation({
     method: 'POST',
     path: '/jobs/apply',
@@ -222,7 +231,10 @@ export const operations = {
     summary: 'Why a job ran, or did not run, at a time or of late',
     role: 'viewer',
     params: ofJob,
-    query: Type.Object({ at_ms: Type.Optional(Ms) }),
+    query: Type.Object({
+      at_ms: Type.Optional(Ms),
+      timezone: Type.Optional(Type.String({ maxLength: 100, description: 'of the times in the text' })),
+    }),
     answer: Why,
   }),
   ledger: operation({
@@ -349,7 +361,7 @@ export const operations = {
   searchLog: operation({
     method: 'GET',
     path: '/runs/:key/log/search',
-    summary: 'Lines of a run’s log that hold a text',
+    summary: 'Lines of a run’s log that hold a text; of an attempt',
     role: 'viewer',
     params: ofRun,
     query: Type.Object({
@@ -357,6 +369,7 @@ export const operations = {
       offset: Type.Optional(Type.Integer({ minimum: 0 })),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
       ignore_case: Type.Optional(Type.Boolean()),
+      attempt: Type.Optional(Type.Integer({ minimum: 1 })),
     }),
     answer: LogMatches,
   }),

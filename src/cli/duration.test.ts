@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatDuration, parseDuration, parseMoment } from './duration.ts';
+import { formatDuration, parseDuration, parseMoment, parseMomentToCome } from './duration.ts';
 
 test('durations carry units', () => {
   const right = {
@@ -32,4 +32,15 @@ test('moments are so long ago, or dates', () => {
   assert.equal(parseMoment('10m', 1_000_000), 400_000);
   assert.equal(parseMoment('2026-01-31T12:00:00Z', 0), Date.UTC(2026, 0, 31, 12));
   assert.equal(parseMoment('yesterday', 0), null);
+});
+
+test('a time of day is the last one there was, or the next one', () => {
+  const now = new Date(2026, 10, 28, 9, 15).getTime();
+  assert.equal(parseMoment('03:00', now), new Date(2026, 10, 28, 3).getTime());
+  assert.equal(parseMoment('9:15:00', now), now);
+  assert.equal(parseMoment('23:30', now), new Date(2026, 10, 27, 23, 30).getTime());
+  assert.equal(parseMomentToCome('06:00', now), new Date(2026, 10, 29, 6).getTime());
+  assert.equal(parseMomentToCome('10m', now), now + 600_000);
+  for (const text of ['24:00', '3', '03:60', '03:00:61', '3:0'])
+    assert.equal(parseMoment(text, now), null, text);
 });

@@ -38,10 +38,38 @@ function pair(seconds: number, large: number, largeName: string, small: number, 
     : `${Math.floor(seconds / large)}${largeName} ${rest}${smallName}`;
 }
 
-/** A moment as milliseconds of the epoch: a duration before now (`10m`) or a date and time (ISO 8601); null when neither. */
+/**
+ * A moment as milliseconds of the epoch: a duration before now (`10m`), a date and time (ISO 8601), or a time of day, which
+ * is the last one there was on our clocks; null when it is none of these.
+ */
 export function parseMoment(text: string, nowMs: number): number | null {
   const ago = parseDuration(text);
   if (ago !== null) return Math.max(0, nowMs - ago);
+  const today = parseTimeOfDay(text, nowMs);
+  if (today !== null) return today > nowMs ? daysAfter(today, -1) : today;
   const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(date) ? null : date;
+}
+
+/** The same to come: `10m` from now, the next `06:00`. A date may have passed all the same. */
+export function parseMomentToCome(text: string, nowMs: number): number | null {
+  const inMs = parseDuration(text);
+  if (inMs !== null) return nowMs + inMs;
+  const today = parseTimeOfDay(text, nowMs);
+  if (today !== null) return today > nowMs ? today : daysAfter(today, 1);
+  return parseMoment(text, nowMs);
+}
+
+/** Today. */
+function parseTimeOfDay(text: string, nowMs: number): number | null {
+  const clock = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(text);
+  const [hour = 0, minute = 0, second = 0] = clock?.slice(1).map((part) => Number(part ?? 0)) ?? [];
+  if (clock === null || hour > 23 || minute > 59 || second > 59) return null;
+  return new Date(nowMs).setHours(hour, minute, second, 0);
+}
+
+/** On our clocks: a day is not always 24 hours. */
+function daysAfter(ms: number, days: number): number {
+  const date = new Date(ms);
+  return date.setDate(date.getDate() + days);
 }

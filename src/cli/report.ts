@@ -43,7 +43,17 @@ function reportOf(error: unknown): Report {
         .filter((part) => part !== '')
         .join(': '),
     );
-    return { exitCode, code, message, hint: hint ?? CLOUD_HINTS[code], output: lines.join('\n') };
+    return {
+      exitCode,
+      code,
+      // The first one is the message, which the lines have already.
+      message:
+        lines.length === 0
+          ? message
+          : `${lines.length === 1 ? 'This is' : `These ${lines.length} are`} to be mended first: nothing has been done`,
+      hint: hint ?? CLOUD_HINTS[code],
+      output: lines.join('\n'),
+    };
   }
   if (error instanceof DocumentError)
     return { exitCode: EXIT.usage, code: 'invalid_configuration', message: error.format() };
@@ -58,6 +68,8 @@ const CLOUD_HINTS: { readonly [code: string]: string } = {
   unreachable:
     'Start one with `rocksy up` or `rocksy server`, or say where it is: --url ADDRESS or ROCKSY_URL.',
   unauthorized: 'Give a token: --token-file PATH or ROCKSY_TOKEN.',
+  not_found:
+    'A job is named PROJECT/NAME, and `rocksy jobs` lists them; `rocksy runs` lists runs, `rocksy hosts` hosts.',
 };
 
 const HINTS: { readonly [code: string]: string } = {
@@ -67,6 +79,7 @@ const HINTS: { readonly [code: string]: string } = {
   protocol: 'Is the address that of a rocksyd? See --socket and ROCKSY_SOCKET.',
   unauthorized: 'Give a token: --token-file PATH or ROCKSY_TOKEN.',
   forbidden: 'The token or user has a role that does not allow this (docs/wire.md, Roles).',
-  not_found: '`rocksy ps -a` lists the runs.',
+  not_found:
+    '`rocksy ps -a` lists the runs. Those of the cloud are asked for with --url ADDRESS or ROCKSY_URL.',
   wait_timeout: 'It goes on; wait again, or look with `rocksy status KEY`.',
 };

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 
-const GAP = 3;
+/** Between two columns. */
+export const GAP = 3;
 
 /** Rows under headings in aligned columns without borders, as `docker ps` prints them. Cells may be coloured. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -18,6 +19,15 @@ export function properties(pairs: readonly (readonly [string, string])[]): strin
 
 export function shorten(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, Math.max(1, length - 1))}…`;
+}
+
+/** So much of a line as a terminal of so many columns shows of it; its colours do not count. */
+export function clip(line: string, columns: number): string {
+  let left = columns;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: SGR, as styleText writes it
+  return line.replace(/\u001b\[[0-9;]*m|./gsu, (part) =>
+    part.startsWith('\u001b') || left-- > 0 ? part : '',
+  );
 }
 
 function line(cells: readonly string[], widths: readonly number[]): string {

@@ -25,6 +25,29 @@ export class Terminal {
     return this.#out.isTTY ? this.#out.columns : null;
   }
 
+  /** Null where the output is no terminal. */
+  get size(): { readonly columns: number; readonly rows: number } | null {
+    return this.#out.isTTY ? { columns: this.#out.columns, rows: this.#out.rows } : null;
+  }
+
+  onResize(act: () => void): Disposable {
+    this.#out.on('resize', act);
+    return { [Symbol.dispose]: () => void this.#out.off('resize', act) };
+  }
+
+  /** What is typed, key by key, until it is disposed. Ctrl-C is a key too. */
+  onKeys(act: (keys: string) => void): Disposable {
+    const { stdin } = process;
+    if (!stdin.isTTY) return { [Symbol.dispose]: () => undefined };
+    const listener = (keys: Buffer) => act(keys.toString());
+    stdin.setRawMode(true).on('data', listener);
+    return { [Symbol.dispose]: () => void stdin.off('data', listener).setRawMode(false).pause() };
+  }
+
+  write(text: string): void {
+    this.#out.write(text);
+  }
+
   print(line: string): void {
     this.#out.write(`${line}\n`);
   }

@@ -21,7 +21,9 @@ export function positiveDuration(text: string): number {
 export function moment(text: string): number {
   const ms = parseMoment(text, Date.now());
   if (ms === null)
-    throw new InvalidArgumentError('Expected a duration before now (10m) or a time (2026-01-31T12:00:00Z).');
+    throw new InvalidArgumentError(
+      'Expected a duration before now (10m), a time of day (03:00) or a time (2026-01-31T12:00:00Z).',
+    );
   return ms;
 }
 
@@ -30,6 +32,21 @@ export function count(text: string): number {
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(number))
     throw new InvalidArgumentError('Expected a whole number.');
   return number;
+}
+
+export function atLeastOne(text: string): number {
+  const number = count(text);
+  if (number < 1) throw new InvalidArgumentError('Expected a whole number from 1 on.');
+  return number;
+}
+
+export function timezone(text: string): string {
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: text });
+    return text;
+  } catch {
+    throw new InvalidArgumentError('Expected a time zone such as Europe/Berlin or UTC.');
+  }
 }
 
 /** A text to look for. The daemon takes so much, within a line. */

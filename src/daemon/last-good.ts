@@ -1,6 +1,5 @@
-import fs from 'node:fs';
 import path from 'node:path';
-import { DocumentError, readText } from '../document/index.ts';
+import { DocumentError, keepText, keptText, readText } from '../document/index.ts';
 import type { KeeperChannel } from '../takeover/index.ts';
 import { type Config, parseConfig } from './config/index.ts';
 
@@ -26,17 +25,11 @@ export function loadPresent(file: string, keeper: KeeperChannel): Loaded {
  * what may have been written into the file since then, and nobody is there to hear that it is no good.
  */
 export function loadLastGood(file: string, keeper: KeeperChannel): Loaded | null {
-  const copy = path.join(keeper.lockDir, FILE);
-  if (!fs.existsSync(copy)) return null;
-  const text = readText(copy);
-  return { config: parseConfig(text, file), text };
+  const text = keptText(path.join(keeper.lockDir, FILE));
+  return text === null ? null : { config: parseConfig(text, file), text };
 }
 
-/** Notes that this configuration serves. It may hold secrets: for nobody else's eyes. */
+/** Notes that this configuration serves. */
 export function noteGood({ text }: Loaded, keeper: KeeperChannel): void {
-  const copy = path.join(keeper.lockDir, FILE);
-  // Mostly it is there: who waits for this worker does not wait for the disk.
-  if (fs.existsSync(copy) && fs.readFileSync(copy, 'utf8') === text) return;
-  fs.writeFileSync(`${copy}.new`, text, { mode: 0o600 });
-  fs.renameSync(`${copy}.new`, copy);
+  keepText(path.join(keeper.lockDir, FILE), text);
 }

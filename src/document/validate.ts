@@ -68,7 +68,7 @@ export class Checker<Schema extends TSchema> {
           message: `missing: expected ${schema.properties?.[key]?.description ?? 'a value'}`,
         }));
       default:
-        return [wrongValue(path, schema, valueAt(value, path), error)];
+        return [wrongValue(path, schema, isName(error) ? path.at(-1) : valueAt(value, path), error)];
     }
   }
 
@@ -89,8 +89,13 @@ export class Checker<Schema extends TSchema> {
   }
 }
 
+/** It is about the name of a key, not about what stands there. */
+function isName({ schemaPath }: TLocalizedValidationError): boolean {
+  return schemaPath.endsWith('/propertyNames');
+}
+
 /**
- * A value that fits no alternative of a union is reported for each of them. When it is a mapping and one
+ * A value that fits no alternative of a union is reported for each of them. When it is a mapping or a list and one
  * alternative is, only what is wrong with that one counts; otherwise only that none fits.
  */
 function meantAlternatives(
@@ -101,9 +106,8 @@ function meantAlternatives(
   const unions = errors.filter(({ keyword }) => keyword === 'anyOf');
   const dropped = unions.flatMap((union) => {
     const alternatives = schemaAt(root, union.schemaPath).anyOf ?? [];
-    const meant = isMapping(valueAt(value, pointerParts(union.instancePath)))
-      ? alternatives.findIndex(({ type }) => type === 'object')
-      : -1;
+    const shape = shapeOf(valueAt(value, pointerParts(union.instancePath)));
+    const meant = shape === null ? -1 : alternatives.findIndex((each) => takes(each, shape));
     const others = errors.filter(
       (error) =>
         within(error.instancePath, union.instancePath) &&
@@ -113,8 +117,19 @@ function meantAlternatives(
     return meant >= 0 ? [union, ...others] : others;
   });
   const noise = new Set(dropped);
-  // 'boolean' repeats what 'additionalProperties' says better.
-  return errors.filter((error) => !noise.has(error) && error.keyword !== 'boolean');
+  return errors.filter((error) => !noise.has(error) && !REPEATING.has(error.keyword));
+}
+
+/** They repeat what 'additionalProperties', or the schema of a name, says better. */
+const REPEATING: ReadonlySet<string> = new Set(['boolean', 'propertyNames']);
+
+function shapeOf(value: unknown): 'object' | 'array' | null {
+  if (Array.isArray(value)) return 'array';
+  return isMapping(value) ? 'object' : null;
+}
+
+function takes({ type, anyOf = [] }: Schema, shape: 'object' | 'array'): boolean {
+  return type === shape || anyOf.some((each) => takes(each, shape));
 }
 
 function unknownKey(

@@ -42,12 +42,26 @@ export function alerts(): Command {
         const rows = items.map((each) => [
           localTime(each.created_ms),
           harmless(each.channel),
+          harmless(noticeText(each.notice as Notice)),
           each.state.replace('_', ' '),
           String(each.attempts.length),
           harmless(each.attempts.at(-1)?.detail ?? ''),
         ]);
-        terminal.print(table(['AT', 'CHANNEL', 'STATE', 'ATTEMPTS', 'LAST'], rows));
+        terminal.print(table(['AT', 'CHANNEL', 'WHAT', 'STATE', 'ATTEMPTS', 'LAST'], rows));
       }),
     );
   return command;
+}
+
+/** What this file reads of a notice. */
+interface Notice {
+  readonly what: string;
+  readonly kind: string;
+  readonly jobs: readonly { readonly job: string }[];
+  readonly more: readonly { readonly count: number }[];
+}
+
+function noticeText({ what, kind, jobs, more }: Notice): string {
+  const others = more.reduce((sum, { count }) => sum + count, jobs.length - 1);
+  return `${what}: ${jobs[0]?.job ?? ''}${others > 0 ? ` and ${others} more` : ''} ${kind.replace('_', ' ')}`;
 }

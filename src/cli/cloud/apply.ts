@@ -1,5 +1,3 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { JobChange } from '../../api/index.ts';
 import { subcommand } from '../context.ts';
@@ -7,6 +5,7 @@ import { CliError } from '../exit.ts';
 import { harmless, type Style, type Terminal } from '../terminal.ts';
 import { type CloudContext, withCloud } from './context.ts';
 import { localTime } from './describe.ts';
+import { type JobFile, jobFilesAt } from './job-files.ts';
 
 interface Options {
   readonly file: readonly string[];
@@ -22,7 +21,7 @@ export function apply(): Command {
   ])
     .requiredOption('-f, --file <path>', 'a job file, or a folder with such files (*.yaml, *.yml)', collect)
     .option('--dry-run', 'only say what would change')
-    .option('--prune', 'delete jobs of these projects that are in no file')
+    .option('--prune', 'delete jobs of these projects that are in none of the files named')
     .action(withCloud(act));
 }
 
@@ -32,7 +31,7 @@ function collect(path: string, former: readonly string[] = []): readonly string[
 
 async function act(context: CloudContext, { file, dryRun, prune }: Options): Promise<void> {
   const { cloud, terminal, json } = context;
-  const files = (await Promise.all(file.map(filesAt))).flat();
+  const files = (await Promise.all(file.map(filesOf))).flat();
   const answer = await cloud.call('applyJobs', {
     body: { files, dry_run: dryRun === true, prune: prune === true },
   });
@@ -40,16 +39,10 @@ async function act(context: CloudContext, { file, dryRun, prune }: Options): Pro
   else show(answer.jobs, dryRun === true, terminal);
 }
 
-async function filesAt(path: string): Promise<{ name: string; text: string }[]> {
-  const kind = await stat(path).catch((error: Error) => {
-    throw new CliError(`${path} can't be read: ${error.message}`);
-  });
-  if (!kind.isDirectory()) return [{ name: path, text: await readFile(path, 'utf8') }];
-  const names = (await readdir(path, { recursive: true })).filter((name) => /\.ya?ml$/.test(name)).toSorted();
-  if (names.length === 0) throw new CliError(`${path} has no *.yaml and no *.yml`);
-  return await Promise.all(
-    names.map(async (name) => ({ name: join(path, name), text: await readFile(join(path, name), 'utf8') })),
-  );
+async function filesOf(path: string): Promise<readonly JobFile[]> {
+  const files = await jobFilesAt(path);
+  if (files.length === 0) throw new CliError(`${path} has no *.yaml and no *.yml`);
+  return files;
 }
 
 const SIGNS: Record<JobChange['change'], readonly [sign: string, style: Style]> = {
@@ -60,13 +53,17 @@ const SIGNS: Record<JobChange['change'], readonly [sign: string, style: Style]> 
   unchanged: ['=', 'dim'],
 };
 
+const HINTS: Partial<Record<JobChange['change'], string>> = {
+  superfluous: ' (in none of the files named; --prune deletes it)',
+  removed: ' (in none of the files named)',
+};
+
 function show(jobs: readonly JobChange[], isDryRun: boolean, terminal: Terminal): void {
   const told = jobs.filter(({ change }) => change !== 'unchanged');
   for (const job of told) {
     const [sign, style] = SIGNS[job.change];
-    const hint = job.change === 'superfluous' ? ' (in no file; --prune deletes it)' : '';
     terminal.print(
-      `${terminal.paint(style, `${sign} ${harmless(job.project)}/${harmless(job.name)}`)}${hint}`,
+      `${terminal.paint(style, `${sign} ${harmless(job.project)}/${harmless(job.name)}`)}${HINTS[job.change] ?? ''}`,
     );
     for (const { key, before, after } of job.changes)
       terminal.print(

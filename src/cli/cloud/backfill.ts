@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { subcommand } from '../context.ts';
+import { CliError, EXIT } from '../exit.ts';
 import { harmless } from '../terminal.ts';
-import { count } from '../values.ts';
+import { atLeastOne } from '../values.ts';
 import { jobName, withCloud } from './context.ts';
 import { localTime } from './describe.ts';
 
@@ -22,10 +23,11 @@ export function backfill(): Command {
     .argument('<job>', 'project/name')
     .addOption(new Option('--from <time>', 'from then on').argParser(date).makeOptionMandatory())
     .addOption(new Option('--to <time>', 'until before then').argParser(date).makeOptionMandatory())
-    .option('--parallel <count>', 'so many at a time', count, 1)
+    .option('--parallel <count>', 'so many at a time', atLeastOne, 1)
     .option('--dry-run', 'only say for which times')
     .action(
       withCloud(async ({ cloud, terminal, json }, job: string, { from, to, parallel, dryRun }: Options) => {
+        if (from >= to) throw new CliError('--from has to be before --to', { exitCode: EXIT.usage });
         const answer = await cloud.call('backfillJob', {
           params: jobName(job),
           body: { from_ms: from, to_ms: to, parallel, dry_run: dryRun === true },
@@ -36,11 +38,14 @@ export function backfill(): Command {
         }
         for (const due of answer.due.slice(0, SHOWN)) terminal.print(localTime(due));
         if (answer.due.length > SHOWN) terminal.print(`… and ${answer.due.length - SHOWN} more`);
-        terminal.print(
-          dryRun === true
-            ? `${harmless(job)} was due ${answer.due.length} times; nothing has been done`
-            : `${answer.created} runs made; ${answer.due.length - answer.created} were there already`,
-        );
+        if (answer.due.length === 0)
+          terminal.print(`${harmless(job)} was not due in that period; nothing has been done`);
+        else
+          terminal.print(
+            dryRun === true
+              ? `${harmless(job)} was due ${answer.due.length} times; nothing has been done`
+              : `${answer.created} runs made; ${answer.due.length - answer.created} were there already`,
+          );
       }),
     );
 }

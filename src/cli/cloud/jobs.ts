@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { subcommand } from '../context.ts';
 import { properties, table } from '../table.ts';
 import { harmless } from '../terminal.ts';
-import { count } from '../values.ts';
+import { atLeastOne, count } from '../values.ts';
 import { type CloudContext, jobName, withCloud } from './context.ts';
-import { ago, localTime } from './describe.ts';
+import { ago, localTime, pauseText, scheduleText } from './describe.ts';
 
 const DEFAULT_LIMIT = 1000;
 
@@ -39,14 +39,12 @@ export function jobs(): Command {
     .description('all definitions that a job has had, with what changed')
     .action(withCloud(history));
   command
-    .command('rollback <job> <version>')
+    .command('rollback <job>')
+    .argument('<version>', 'as history shows it', versionNumber)
     .description('make a former definition the present one')
     .action(
-      withCloud(async ({ cloud, terminal, json }, job: string, version: string) => {
-        const is = await cloud.call('rollbackJob', {
-          params: jobName(job),
-          body: { version: Number(version) },
-        });
+      withCloud(async ({ cloud, terminal, json }, job: string, version: number) => {
+        const is = await cloud.call('rollbackJob', { params: jobName(job), body: { version } });
         if (json) terminal.json(is);
         else terminal.print(`${harmless(job)} is as it was in version ${version}, as version ${is.version}`);
       }),
@@ -80,6 +78,10 @@ export function jobs(): Command {
   return command;
 }
 
+function versionNumber(text: string): number {
+  return atLeastOne(text.replace(/^v/, ''));
+}
+
 async function list(
   { cloud, terminal, json }: CloudContext,
   { project, search, limit }: ListOptions,
@@ -91,6 +93,7 @@ async function list(
     ...(search === undefined ? {} : { q: search }),
   };
   for await (const job of cloud.all('listJobs', { query })) if (found.push(job) === limit) break;
+  const { pause: ofAll } = await cloud.call('status', {});
   if (json) {
     terminal.json(found);
     return;
@@ -99,15 +102,14 @@ async function list(
   const rows = found.map((job) => [
     harmless(`${job.project}/${job.name}`),
     `v${job.version}`,
-    job.pause === null
-      ? ago(job.next_due_ms, now)
-      : terminal.paint(
-          'yellow',
-          `paused${job.pause.reason === null ? '' : `: ${harmless(job.pause.reason)}`}`,
-        ),
-    harmless(JSON.stringify(job.definition.schedule)),
+    job.pause === null ? ago(job.next_due_ms, now) : terminal.paint('yellow', pauseText(job.pause)),
+    scheduleText(job),
   ]);
   terminal.print(table(['JOB', 'VERSION', 'NEXT', 'SCHEDULE'], rows));
+  if (ofAll !== null)
+    terminal.note(
+      `${terminal.paintNote('yellow', `All jobs are ${pauseText(ofAll)}`)}\n\`rocksy resume --all\` ends that.`,
+    );
 }
 
 async function history({ cloud, terminal, json }: CloudContext, job: string): Promise<void> {

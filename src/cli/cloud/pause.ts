@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { subcommand } from '../context.ts';
-import { parseDuration } from '../duration.ts';
+import { parseMomentToCome } from '../duration.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { harmless } from '../terminal.ts';
 import { type CloudContext, jobName, withCloud } from './context.ts';
@@ -20,7 +20,9 @@ export function pause(): Command {
     .argument('[job...]', 'project/name')
     .option('--all', 'all jobs')
     .addOption(
-      new Option('--until <time>', 'for so long (2h), or until 2026-01-31T12:00:00Z').argParser(future),
+      new Option('--until <time>', 'for so long (2h), or until 06:00 or 2026-01-31T12:00:00Z').argParser(
+        future,
+      ),
     )
     .option('--reason <text>', 'why, for whoever asks')
     .action(
@@ -67,11 +69,12 @@ async function each(
   else for (const name of all ? ['all jobs'] : jobs) terminal.print(`${harmless(name)}: ${words}`);
 }
 
-/** A time to come: so long from now, or a date and time. */
 function future(text: string): number {
-  const inMs = parseDuration(text);
-  const at = inMs === null ? Date.parse(text) : Date.now() + inMs;
-  if (Number.isNaN(at))
-    throw new InvalidArgumentError('Expected a duration (2h) or a time (2026-01-31T12:00:00Z).');
+  const at = parseMomentToCome(text, Date.now());
+  if (at === null)
+    throw new InvalidArgumentError(
+      'Expected a duration (2h), a time of day (06:00) or a time (2026-01-31T12:00:00Z).',
+    );
+  if (at <= Date.now()) throw new InvalidArgumentError('That time has passed.');
   return at;
 }

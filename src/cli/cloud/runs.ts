@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander';
 import type { Run } from '../../api/index.ts';
 import { subcommand } from '../context.ts';
+import { CliError, EXIT } from '../exit.ts';
 import { properties, table } from '../table.ts';
 import { harmless } from '../terminal.ts';
 import { count, moment } from '../values.ts';
 import { type CloudContext, jobName, withCloud } from './context.ts';
-import { ago, jobOf, localTime, statusOf, styleOf, tookOf } from './describe.ts';
+import { ago, jobOf, localTime, outcomeOf, statusOf, styleOf, tookOf } from './describe.ts';
 
 const OUTCOMES = ['succeeded', 'failed', 'killed', 'timed_out', 'cancelled', 'lost'] as const;
 const STATES = ['queued', 'starting', 'running', 'unreachable', 'ended', 'active'] as const;
@@ -93,7 +94,7 @@ async function show({ cloud, terminal, json }: CloudContext, key: string): Promi
   const rows = attempts.map((each) => [
     String(each.attempt),
     harmless(each.host),
-    each.outcome,
+    outcomeOf(each),
     time(each.started_ms),
     time(each.ended_ms),
     harmless(each.error ?? ''),
@@ -109,7 +110,9 @@ export function cancel(): Command {
         const cancelled: Run[] = [];
         for (const key of keys) cancelled.push(await cloud.call('cancelRun', { params: { key } }));
         if (json) terminal.json(cancelled);
-        else for (const run of cancelled) terminal.print(`${harmless(run.key)} ${statusOf(run)}`);
+        else
+          for (const run of cancelled)
+            terminal.print(`${harmless(run.key)} ${run.outcome === null ? 'is being ended' : statusOf(run)}`);
       }),
     );
 }
@@ -137,6 +140,8 @@ export function rerun(): Command {
     .action(
       withCloud(async (context, keys: readonly string[], options: RerunOptions) => {
         const { terminal, json } = context;
+        if ((options.failed === true) === keys.length > 0)
+          throw new CliError('Name runs, or say --failed', { exitCode: EXIT.usage });
         const made =
           options.failed === true ? await rerunFailed(context, options) : await rerunEach(context, keys);
         if (json) terminal.json(made);

@@ -6,7 +6,7 @@ import type { Planned } from '../../cloud/import/index.ts';
 import { subcommand } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { harmless } from '../terminal.ts';
-import { moment } from '../values.ts';
+import { moment, timezone } from '../values.ts';
 import { type CloudContext, withCloud } from './context.ts';
 import { localTime } from './describe.ts';
 
@@ -30,7 +30,12 @@ export function shadow(): Command {
     .argument('<file>', 'a syslog of cron; - is our standard input')
     .addOption(new Option('--since <time>', '1d ago, or a time').argParser(moment).makeOptionMandatory())
     .addOption(new Option('--until <time>', 'until before then (default: now)').argParser(moment))
-    .option('--timezone <zone>', 'of the clocks that the log was written by (default: that of this machine)')
+    .addOption(
+      new Option(
+        '--timezone <zone>',
+        'of the clocks that the log was written by (default: that of this machine)',
+      ).argParser(timezone),
+    )
     .option('--project <name>', 'jobs of one project')
     .addHelpText('after', '\nExit code: 0 when both agree, 1 when they differ.')
     .action(withCloud(act));
@@ -39,9 +44,9 @@ export function shadow(): Command {
 async function act({ cloud, terminal, json }: CloudContext, file: string, options: Options): Promise<void> {
   const { compareWithCron, readCronLog } = await import('../../cloud/import/index.ts');
   const log = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8').catch(unreadable);
-  const timezone = options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zone = options.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
   const period = { fromMs: options.since, untilMs: options.until ?? Date.now(), toleranceMs: TOLERANCE_MS };
-  const ran = [...readCronLog(log, { nowMs: Math.max(Date.now(), period.untilMs) + DAY_MS, timezone })];
+  const ran = [...readCronLog(log, { nowMs: Math.max(Date.now(), period.untilMs) + DAY_MS, timezone: zone })];
   const planned = await plannedBetween(cloud, period, options.project);
   const { matched, onlyPlanned, onlyRan } = compareWithCron(planned, ran, period);
   if (onlyPlanned.length + onlyRan.length > 0) process.exitCode = EXIT.error;

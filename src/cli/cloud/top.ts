@@ -1,108 +1,89 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { Host, Run, Status } from '../../api/index.ts';
 import { subcommand } from '../context.ts';
 import { formatDuration } from '../duration.ts';
-import { shorten, table } from '../table.ts';
-import { harmless, type Terminal } from '../terminal.ts';
+import { harmless } from '../terminal.ts';
 import { type CloudContext, withCloud } from './context.ts';
-import { ago, jobOf, statusOf, styleOf, tookOf } from './describe.ts';
-import { hostTable } from './hosts.ts';
+import { type Seen, type Size, screen } from './top-screen.ts';
 
 const EVERY_MS = 1_000;
-const ACTIVE = 15;
-const ENDED = 10;
-
-interface Seen {
-  readonly status: Status;
-  readonly hosts: readonly Host[];
-  readonly active: readonly Run[];
-  readonly ended: readonly Run[];
-}
+const SHOWN = 50;
+/** Where stdout is no terminal. */
+const PAPER: Size = { columns: 160, rows: 60 };
+const CTRL_C = '\u0003';
+/** An answer takes no time that anybody would notice; a restart of the server some seconds. */
+const STALE_MS = 3_000;
 
 export function top(): Command {
   return subcommand('top', 'A live view: hosts, what runs, what ended', ['rocksy top', 'rocksy top --once'])
     .option('--once', 'print it once')
+    .addHelpText('after', '\nq or Ctrl-C leaves it.')
     .action(
       withCloud(async (context, { once }: { readonly once?: true }) => {
-        if (context.json) {
-          context.terminal.json(await look(context));
-          return;
-        }
-        if (once === true || context.terminal.columns === null) {
-          context.terminal.print(render(await look(context), context.terminal));
-          return;
-        }
-        await live(context);
+        const { terminal, json } = context;
+        // What is wrong at the start is told as by any other command.
+        const seen = await look(context);
+        if (json) terminal.json(seen);
+        else if (once === true || terminal.size === null) {
+          const columns = terminal.columns ?? PAPER.columns;
+          terminal.print(screen(seen, { ...PAPER, columns }, Date.now(), terminal).join('\n'));
+        } else await live(context, seen);
       }),
     );
 }
 
-async function live(context: CloudContext): Promise<void> {
-  const { terminal, cloud } = context;
+async function live(context: CloudContext, first: Seen): Promise<void> {
+  const { terminal } = context;
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+  using _keys = terminal.onKeys((keys) => {
+    if (keys.toLowerCase().includes('q') || keys.includes(CTRL_C)) stop.abort();
+  });
+  let latest: Latest = { seen: first, atMs: Date.now(), trouble: null };
+  const draw = () => terminal.write(drawing(context, latest));
+  using _resized = terminal.onResize(draw);
   // The alternate screen, without the cursor: xterm's control sequences, DECSET 1049 and 25.
-  terminal.print('\u001b[?1049h\u001b[?25l');
+  terminal.write('\u001b[?1049h\u001b[?25l');
+  const clock = setInterval(draw, EVERY_MS);
   try {
-    while (!stop.signal.aborted) {
-      const text = await look(context).then(
-        (seen) => render(seen, terminal),
-        (error: Error) => `${cloud.address} does not answer: ${harmless(error.message)}`,
+    for (draw(); !stop.signal.aborted; draw()) {
+      await wait(EVERY_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+      latest = await look(context, stop.signal).then(
+        (seen) => ({ seen, atMs: Date.now(), trouble: null }),
+        (error: Error) => ({ ...latest, trouble: error.message }),
       );
-      terminal.print(`\u001b[H\u001b[2J${text}`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, EVERY_MS);
-        stop.signal.addEventListener('abort', () => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
     }
   } finally {
-    terminal.print('\u001b[?25h\u001b[?1049l');
+    clearInterval(clock);
+    terminal.write('\u001b[?25h\u001b[?1049l');
   }
 }
 
-async function look({ cloud }: CloudContext): Promise<Seen> {
+interface Latest {
+  readonly seen: Seen;
+  readonly atMs: number;
+  readonly trouble: string | null;
+}
+
+/** Over what was there, so that nothing flickers: EL and ED erase what is left of it. */
+function drawing({ cloud, terminal }: CloudContext, { seen, atMs, trouble }: Latest): string {
+  const nowMs = Date.now();
+  const size = terminal.size ?? PAPER;
+  const lines = screen(seen, size, nowMs, terminal);
+  if (nowMs - atMs > STALE_MS) {
+    const said = trouble ?? `${cloud.address} does not answer`;
+    const line = `${harmless(said)} (what is below is ${formatDuration(nowMs - atMs)} old)`;
+    lines[0] = terminal.paint('red', line.slice(0, size.columns));
+  }
+  return `\u001b[H${lines.map((line) => `${line}\u001b[K`).join('\r\n')}\u001b[J`;
+}
+
+async function look({ cloud }: CloudContext, signal?: AbortSignal): Promise<Seen> {
   const [status, hosts, active, ended] = await Promise.all([
-    cloud.call('status', {}),
-    cloud.call('listHosts', {}),
-    cloud.call('listRuns', { query: { state: 'active', limit: ACTIVE } }),
-    cloud.call('listRuns', { query: { state: 'ended', limit: ENDED } }),
+    cloud.call('status', {}, { signal }),
+    cloud.call('listHosts', {}, { signal }),
+    cloud.call('listRuns', { query: { state: 'active', limit: SHOWN } }, { signal }),
+    cloud.call('listRuns', { query: { state: 'ended', limit: SHOWN } }, { signal }),
   ]);
   return { status, hosts: hosts.items, active: active.items, ended: ended.items };
-}
-
-function render({ status, hosts, active, ended }: Seen, terminal: Terminal): string {
-  const now = Date.now();
-  const day = Object.entries(status.outcomes_24h).map(([outcome, n]) => `${n} ${outcome.replace('_', ' ')}`);
-  const paused =
-    status.pause === null
-      ? ''
-      : terminal.paint(
-          'yellow',
-          `  all jobs are paused${status.pause.reason === null ? '' : `: ${harmless(status.pause.reason)}`}`,
-        );
-  return [
-    `rocksy ${status.version}, up ${formatDuration(now - status.started_ms)}: ${status.jobs} jobs, ${status.queued} waiting, ${status.active} not ended${paused}`,
-    `24 h: ${day.length === 0 ? 'nothing has ended' : day.join(', ')}`,
-    '',
-    hostTable(hosts, terminal),
-    '',
-    runTable('RUNNING AND WAITING', active, now, terminal),
-    '',
-    runTable('ENDED', ended, now, terminal),
-  ].join('\n');
-}
-
-function runTable(title: string, runs: readonly Run[], now: number, terminal: Terminal): string {
-  const width = terminal.columns === null ? 60 : Math.max(20, terminal.columns - 70);
-  const rows = runs.map((run) => [
-    shorten(jobOf(run), 36),
-    harmless(run.host ?? ''),
-    terminal.paint(styleOf(run), shorten(statusOf(run), width)),
-    ago(run.due_ms ?? run.queued_ms, now),
-    tookOf(run, now),
-  ]);
-  return table([title, 'HOST', 'STATUS', 'DUE', 'TOOK'], rows);
 }

@@ -8,13 +8,14 @@ import { fireText, localTime } from './describe.ts';
 export function why(): Command {
   return subcommand('why', 'Why a job ran, or did not', [
     'rocksy why shop/report',
-    'rocksy why shop/report --at 2026-01-31T03:00:00Z',
+    'rocksy why shop/report --at 03:00',
   ])
     .argument('<job>', 'project/name')
-    .addOption(new Option('--at <time>', 'a due time').argParser(moment))
+    .addOption(new Option('--at <time>', 'a due time: 03:00, or 2026-01-31T03:00:00Z').argParser(moment))
     .action(
       withCloud(async ({ cloud, terminal, json }, job: string, { at }: { readonly at?: number }) => {
-        const query = at === undefined ? {} : { at_ms: at };
+        const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+        const query = { timezone: timeZone, ...(at === undefined ? {} : { at_ms: at }) };
         const answer = await cloud.call('why', { params: jobName(job), query });
         if (json) {
           terminal.json(answer);

@@ -6,6 +6,7 @@ import type { Imported, ImportedLine, JobNames } from '../../cloud/import/index.
 import { ourTerminal, subcommand } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { harmless, type Terminal } from '../terminal.ts';
+import { timezone } from '../values.ts';
 
 const FORMATS = ['crontab', 'cronicle', 'cronjob'] as const;
 type Format = (typeof FORMATS)[number];
@@ -217,15 +218,6 @@ function name(written: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(written))
     throw new InvalidArgumentError('Expected a name of letters, digits, . _ - (at most 100).');
   return written;
-}
-
-function timezone(written: string): string {
-  try {
-    new Intl.DateTimeFormat('en-US', { timeZone: written });
-    return written;
-  } catch {
-    throw new InvalidArgumentError('Expected a time zone such as Europe/Berlin or UTC.');
-  }
 }
 
 function ourZone(): string {

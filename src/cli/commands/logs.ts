@@ -12,6 +12,7 @@ interface Options {
   readonly tail?: number;
   readonly grep?: string;
   readonly ignoreCase?: true;
+  readonly attempt?: number;
 }
 
 export function logs(): Command {
@@ -34,12 +35,18 @@ export function logs(): Command {
         .argParser(searched)
         .conflicts(['follow', 'since', 'tail']),
     )
+    .option('--attempt <number>', 'of the cloud: of this attempt instead of the last one', count)
     .option('-i, --ignore-case', 'with --grep: upper and lower case are the same')
     .action(cloudOr(logsOfCloud, withContext(act)));
 }
 
 async function act(context: Context, key: string, options: Options): Promise<void> {
-  const { follow, since, tail, grep, ignoreCase } = options;
+  const { follow, since, tail, grep, ignoreCase, attempt } = options;
+  if (attempt !== undefined)
+    throw new CliError('--attempt is for runs of the cloud: to the daemon an attempt is a run', {
+      exitCode: EXIT.usage,
+      hint: 'Say where the cloud is: --url ADDRESS or ROCKSY_URL.',
+    });
   if (grep !== undefined) return await find(context, key, grep, ignoreCase === true);
   if (ignoreCase) throw new CliError('-i goes with --grep TEXT', { exitCode: EXIT.usage });
   const { client, terminal, json } = context;

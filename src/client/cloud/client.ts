@@ -132,12 +132,16 @@ export class CloudClient implements Disposable {
       yield { kind: event, id, data: JSON.parse(data) as CloudEvent['data'] };
   }
 
-  /** A run's log from an offset on, as it grows, to its end. */
+  /** A run's log from an offset on, as it grows, to its end: of one attempt, the last one where none is named. */
   async *followLog(
     key: string,
-    { offset = 0, signal }: { readonly offset?: number; readonly signal?: AbortSignal } = {},
+    {
+      offset = 0,
+      attempt,
+      signal,
+    }: { readonly offset?: number; readonly attempt?: number; readonly signal?: AbortSignal } = {},
   ): AsyncGenerator<Buffer, void, void> {
-    const path = pathOf('/runs/:key/log/stream', { key });
+    const path = `${pathOf('/runs/:key/log/stream', { key })}${queryOf({ attempt })}`;
     for await (const { event, data } of this.#stream(path, String(offset), signal)) {
       if (event === 'end') return;
       const chunk = JSON.parse(data) as { readonly data?: string; readonly data_base64?: string };

@@ -13,6 +13,8 @@ export interface Cloud {
   readonly leader: Leader;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Resolves when a new version takes over from us; rejects with TakeoverRefused when nothing has changed. */
+  restart(): Promise<void>;
 }
 
 /** A request, its input checked. */

@@ -1,5 +1,6 @@
 import type { Problem } from '../../api/index.ts';
-import { DocumentError } from '../../document/index.ts';
+import { DocumentError, formatProblem } from '../../document/index.ts';
+import { TakeoverRefused } from '../../takeover/index.ts';
 import { HostRefusal, QueueFull } from '../dispatch/index.ts';
 import { LinkLost } from '../hosts/index.ts';
 import { StoreError, type StoreErrorCode } from '../store/index.ts';
@@ -46,6 +47,10 @@ export function asApiError(error: unknown): ApiError | null {
   if (error instanceof LinkLost) return new ApiError(503, 'host_away', error.message);
   if (error instanceof HostRefusal)
     return new ApiError(error.code === 'not_found' ? 404 : 502, error.code, error.message);
+  if (error instanceof TakeoverRefused)
+    return new ApiError(409, 'takeover_refused', `Nothing has changed: ${error.message}`, {
+      detail: error.output.trimEnd(),
+    });
   if (error instanceof StoreError) {
     const status = STATUS[error.code];
     if (status !== undefined)
@@ -65,9 +70,7 @@ export function ofDocuments(errors: readonly DocumentError[]): ApiError {
   const [first] = problems;
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : '';
   const message =
-    first === undefined
-      ? 'The job files are wrong'
-      : `${first.file}:${first.line}: ${first.key} ${first.message}${more}`;
+    first === undefined ? 'The job files are wrong' : `${formatProblem(first.file, first)}${more}`;
   return new ApiError(422, 'invalid_jobs', message, { problems });
 }
 

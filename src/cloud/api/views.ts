@@ -1,6 +1,8 @@
 import type { Attempt, Fire, Host, Job, Run, Token } from '../../api/index.ts';
 import type { HostSlot, RunSpec, WaitsFor } from '../dispatch/index.ts';
+import { timingOf } from '../jobs/index.ts';
 import type { Leader } from '../leader/index.ts';
+import { nextWithin } from '../scheduler/index.ts';
 import type {
   AppliedJob,
   FormerAttempt,
@@ -23,9 +25,16 @@ export function jobView(leader: Leader, job: AppliedJob): Job {
     updated_ms: updatedMs,
     deleted_ms: deletedMs,
     pause: pause === null ? null : { since_ms: pause.sinceMs, until_ms: pause.untilMs, reason: pause.reason },
-    next_due_ms: deletedMs === null ? leader.ticker.nextOf(id) : null,
+    next_due_ms: deletedMs === null ? nextOf(leader, job) : null,
     definition: { ...definition },
   };
+}
+
+/** The ledger has a line for what is before its start and after its end too. */
+function nextOf({ ticker }: Leader, { id, definition }: AppliedJob): number | null {
+  const next = ticker.nextOf(id);
+  const isAlways = definition.start_ms === null && definition.end_ms === null;
+  return next === null || isAlways ? next : nextWithin(timingOf(definition), next);
 }
 
 export function runView(leader: Leader, record: RunRecord): Run {
@@ -79,10 +88,14 @@ const REFUSALS: Readonly<Record<string, string>> = {
   full: 'full',
 };
 
-export function waitsText(leader: Leader, waits: WaitsFor): string {
+export function waitsText(
+  leader: Leader,
+  waits: WaitsFor,
+  time = (ms: number) => new Date(ms).toISOString(),
+): string {
   switch (waits.for) {
     case 'time':
-      return `${waits.because === null ? '' : `${waits.because}; `}not before ${new Date(waits.untilMs).toISOString()}`;
+      return `${waits.because === null ? '' : `${waits.because}; `}not before ${time(waits.untilMs)}`;
     case 'limit': {
       const [kind] = waits.limit.name.split(' ');
       const of = kind === 'job' ? 'of its job' : kind === 'key' ? 'with its key' : 'of its backfill';

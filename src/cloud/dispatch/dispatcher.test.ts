@@ -223,6 +223,25 @@ test('a host that comes back without what it had never to have begun gets it aga
   assert.deepEqual([bench.stand(begun), bench.stand(unheard)], ['ended lost', 'running']);
 });
 
+test('whoever adds a run that somebody else is just adding hears of it when it is in the store', async () => {
+  using bench = new Bench();
+  const gate = Promise.withResolvers<void>();
+  bench.gate = gate.promise;
+  const request = bench.request();
+  const first = bench.dispatcher.add(request);
+  let second: boolean | null = null;
+  void bench.dispatcher.add(request).then((isNew) => {
+    assert.ok(bench.runs.records.has(request.key));
+    second = isNew;
+  });
+  await settled();
+  assert.equal(second, null);
+  gate.resolve();
+  assert.equal(await first, true);
+  await settled();
+  assert.equal(second, false);
+});
+
 test('an answer that was lost does not start a run twice', async () => {
   using bench = new Bench();
   const host = await bench.host();

@@ -84,6 +84,8 @@ export class Dispatcher implements Disposable {
   /** By the key that the host knows the present attempt by. */
   readonly #byWireKey = new Map<RunKey, Active>();
   readonly #hosts = new HostSlots();
+  /** Runs that are not yet in the store: told when they are. */
+  readonly #creating = new Map<RunKey, Promise<boolean>>();
   /** Attempts that are over here and not yet in the store. */
   readonly #settling = new Set<RunKey>();
   /** Runs that have ended here and not yet in the store. */
@@ -135,7 +137,10 @@ export class Dispatcher implements Disposable {
 
   /** False: there is, or was, a run of this key. Throws QueueFull. Resolves when it is in the store. */
   async add(request: RunRequest): Promise<boolean> {
-    if (this.#active.has(request.key) || this.#ending.has(request.key)) return false;
+    if (this.#active.has(request.key) || this.#ending.has(request.key)) {
+      await this.#creating.get(request.key);
+      return false;
+    }
     this.assertRoom(1);
     return await this.#create(request);
   }
@@ -150,9 +155,11 @@ export class Dispatcher implements Disposable {
     const active = this.#adopt(request);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#options.commits.created(request, eventOfRun(active), (isNew) => {
+      this.#creating.delete(request.key);
       if (!isNew) this.#forget(active);
       resolve(isNew);
     });
+    this.#creating.set(request.key, promise);
     return promise;
   }
 

@@ -253,3 +253,31 @@ test('a file without jobs, and one that is no YAML, are refused', () => {
   assert.match(problemsOf('jobs: [')[0] ?? '', /^jobs\.yaml:/);
   assert.match(problemsOf('')[0] ?? '', /expected a mapping with jobs/);
 });
+
+test('what is wrong deep within a key that may be written in several ways is told where it stands', () => {
+  assert.deepEqual(
+    problemsOf(`jobs:
+  a: { pool: os, argv: [x], schedule: { every: 30 } }
+  b: { pool: os, argv: [x], schedule: [{ every: 1m }, { evry: 30s }] }
+  c: { pool: os, argv: [x], schedule: 5 }
+`),
+    [
+      'jobs.yaml:2: jobs.a.schedule.every: expected a duration such as 500ms, 10s, 5m, 24h or 30d, got 30 (no unit: 30s or 30m?)',
+      'jobs.yaml:3: jobs.b.schedule[1].evry: unknown key (did you mean every?)',
+      'jobs.yaml:4: jobs.c.schedule: expected a cron pattern, a mapping with cron, every or at, or a list of them, got 5',
+    ],
+  );
+});
+
+test('a name that no job may have is told once, and the other jobs are looked at all the same', () => {
+  const [name, cron, ...more] = problemsOf(`jobs:
+  "my job": { pool: os, argv: [x] }
+  b: { pool: os, argv: [x], schedule: "61 * * * *" }
+`);
+  assert.equal(
+    name,
+    'jobs.yaml:2: jobs.my job: expected a name of letters, digits, . _ - (at most 100), got "my job"',
+  );
+  assert.match(cron ?? '', /^jobs.yaml:3: jobs.b.schedule: .*no cron pattern/);
+  assert.deepEqual(more, []);
+});

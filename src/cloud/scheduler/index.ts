@@ -7,5 +7,13 @@ export { type Fire, firesWithin, type Pause, type Version } from './fires.ts';
 export { type MisfirePolicy, madeUpFor } from './misfire.ts';
 export { type Ongoing, type OverlapDecision, type OverlapPolicy, overlapping } from './overlap.ts';
 export { dueFrom, dueWithin, type Schedule } from './schedule.ts';
-export { type Blackout, dueInstants, hindrance, jitterOf, nextDue, type Timing } from './timing.ts';
+export {
+  type Blackout,
+  dueInstants,
+  hindrance,
+  jitterOf,
+  nextDue,
+  nextWithin,
+  type Timing,
+} from './timing.ts';
 export { type Segment, Zone } from './zone.ts';

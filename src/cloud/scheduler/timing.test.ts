@@ -9,6 +9,7 @@ import {
   hindrance,
   jitterOf,
   nextDue,
+  nextWithin,
   type Schedule,
   type Timing,
   Zone,
@@ -30,6 +31,14 @@ const timing = (more: Partial<Timing>): Timing => ({
   ...more,
 });
 const at = (text: string): number => Date.parse(text);
+
+test('the next within start and end is never outside of them', () => {
+  const [startMs, endMs] = [at('2026-11-28T12:30Z'), at('2026-11-28T14:00Z')];
+  const within = timing({ startMs, endMs });
+  assert.equal(nextWithin(within, at('2026-11-28T03:00Z')), at('2026-11-28T13:00Z'));
+  assert.equal(nextWithin(within, at('2026-11-28T13:00Z')), at('2026-11-28T13:00Z'));
+  assert.equal(nextWithin(within, at('2026-11-28T13:01Z')), null);
+});
 
 test('what two schedules name at once is due once, and the next of all schedules comes next', () => {
   const both = timing({

@@ -34,6 +34,13 @@ export function nextDue(timing: Timing, fromMs: number): number | null {
   return next;
 }
 
+/** The first of them from an instant on that is not before its start; null: there is none before its end. */
+export function nextWithin(timing: Timing, fromMs: number): number | null {
+  const { startMs, endMs } = timing;
+  const next = nextDue(timing, Math.max(fromMs, startMs ?? fromMs));
+  return next !== null && endMs !== null && next >= endMs ? null : next;
+}
+
 /** Why it must not run at this due instant of its; null: it may. */
 export function hindrance(timing: Timing, dueMs: number): 'outside' | 'blackout' | null {
   if (timing.startMs !== null && dueMs < timing.startMs) return 'outside';

@@ -131,8 +131,13 @@ const checker = new Checker(serverConfigSchema, 'docs/server.md');
 
 /** Reads and checks a configuration file; throws a DocumentError that has everything that is wrong with it. */
 export function loadServerConfig(file: string, env: NodeJS.ProcessEnv): ServerConfig {
+  return parseServerConfig(readText(resolve(file)), file, env);
+}
+
+/** The same of a text that stands, or stood, in `file`. */
+export function parseServerConfig(text: string, file: string, env: NodeJS.ProcessEnv): ServerConfig {
   const path = resolve(file);
-  const document = readDocument(readText(path));
+  const document = readDocument(text);
   if (document.value === undefined) throw new DocumentError(path, document.problems);
   // An empty file is all defaults.
   const { violations, sound } = checker.check(document.value ?? {});

@@ -12,11 +12,12 @@ import {
   nodeBeside,
   runKeeper,
   standardError,
-  TakeoverRefused,
 } from '../../takeover/index.ts';
-import { StoreError } from '../store/index.ts';
+import { type Store, StoreError } from '../store/index.ts';
 import { loadServerConfig, type ServerConfig } from './config.ts';
-import { CloudServer } from './server.ts';
+import { type Loaded, loadLastGood, loadPresent, noteGood } from './last-good.ts';
+import { Restart } from './restart.ts';
+import { CloudServer, open } from './server.ts';
 
 const BACKLOG = 4_096;
 const WAIT_FOR_PREDECESSOR_MS = 5_000;
@@ -74,14 +75,13 @@ function makeFolder(folder: string, mode: number): void {
 async function work(file: string): Promise<void> {
   const keeper = connectToKeeper();
   try {
-    const config = loadServerConfig(file, process.env);
-    const log = createLog(config.log.level, 'server', standardError());
+    const { log, loaded, store } = await prepare(file, keeper);
     process.on('unhandledRejection', (err) => {
       log.fatal({ err }, 'a defect: a promise was rejected and nobody listened');
       exitAfterFlush(log, 1);
     });
-    await keeper.wantListeners(listenersOf(config));
-    await serve(config, log, keeper);
+    await serve(loaded.config, store, log, keeper);
+    noteServing(loaded, keeper, log);
   } catch (error) {
     const line = expected(error);
     if (line === null) throw error;
@@ -90,11 +90,53 @@ async function work(file: string): Promise<void> {
   }
 }
 
+interface Prepared {
+  readonly loaded: Loaded;
+  readonly log: Logger;
+  /** Open already: a predecessor goes on serving where it can't be opened. */
+  readonly store: Store;
+}
+
+/** By the file as it is; after a crash, where that is no good, by what served last. */
+async function prepare(file: string, keeper: KeeperChannel): Promise<Prepared> {
+  let present: Loaded | null = null;
+  try {
+    present = loadPresent(file, keeper);
+    return await prepared(present, keeper);
+  } catch (error) {
+    const problem = expected(error);
+    const last = keeper.isSuccessor || problem === null ? null : loadLastGood(file, keeper);
+    if (last === null || last.text === present?.text) throw error;
+    const found = await prepared(last, keeper);
+    found.log.error(
+      { problem },
+      'the configuration is no good: this worker goes on by the last one that served',
+    );
+    return found;
+  }
+}
+
+async function prepared(loaded: Loaded, keeper: KeeperChannel): Promise<Prepared> {
+  const log = createLog(loaded.config.log.level, 'server', standardError());
+  await keeper.wantListeners(listenersOf(loaded.config));
+  return { loaded, log, store: await open(loaded.config, log) };
+}
+
+function noteServing(loaded: Loaded, keeper: KeeperChannel, log: Logger): void {
+  try {
+    noteGood(loaded, keeper);
+  } catch (problem) {
+    // The disk is full, perhaps. It serves all the same.
+    log.warn({ err: problem }, 'this configuration could not be noted as one that serves');
+  }
+}
+
 /**
  * As a successor it begins where the predecessor has put down its work: that has closed its connections and given up the
  * lease by then. Streams of events come back by Last-Event-ID, hosts dial anew, newcomers wait in the listening sockets.
  */
-async function serve(config: ServerConfig, log: Logger, keeper: KeeperChannel): Promise<void> {
+async function serve(config: ServerConfig, store: Store, log: Logger, keeper: KeeperChannel): Promise<void> {
+  const restart = new Restart(keeper, log);
   let server: CloudServer | null = null;
   if (keeper.isSuccessor) {
     const nothing = () => undefined;
@@ -104,20 +146,23 @@ async function serve(config: ServerConfig, log: Logger, keeper: KeeperChannel): 
       rehearse: nothing,
       adopt: nothing,
     });
-    server = await CloudServer.start(config, log, keeper);
+    server = await CloudServer.start(config, { store, log, keeper, restart });
     await succession.activate(nothing);
-  } else server = await CloudServer.start(config, log, keeper);
+  } else server = await CloudServer.start(config, { store, log, keeper, restart });
   const present = server;
   keeper.bequeath({
     connections: () => [],
-    quiesce: () => present[Symbol.asyncDispose](),
+    quiesce: () => {
+      restart.begins();
+      return present[Symbol.asyncDispose]();
+    },
     state: () => new Uint8Array(),
     // It has put down its work: it takes it up again as a new process.
     resume: () => process.exit(1),
   });
   keeper.onSignal((signal) => {
     if (signal === 'SIGTERM' || signal === 'SIGINT') void stop(present, keeper, log);
-    else void restart(keeper, log);
+    else restart.ask().catch(() => undefined); // it has been told
   });
   keeper.ready();
   for (const { name } of config.listen) process.stdout.write(`listening on ${name}\n`);
@@ -130,15 +175,6 @@ async function stop(server: CloudServer, keeper: KeeperChannel, log: Logger): Pr
   log.info('stopped');
   await keeper.stopping();
   exitAfterFlush(log, 0);
-}
-
-async function restart(keeper: KeeperChannel, log: Logger): Promise<void> {
-  try {
-    await keeper.takeover();
-  } catch (error) {
-    if (!(error instanceof TakeoverRefused)) throw error;
-    log.error({ reason: error.message, output: error.output }, 'no restart: this version serves on');
-  }
 }
 
 function listenersOf(config: ServerConfig) {

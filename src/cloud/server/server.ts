@@ -10,10 +10,18 @@ import { Alerting } from '../notify/index.ts';
 import { type JobId, openStore, type Store } from '../store/index.ts';
 import type { ServerConfig } from './config.ts';
 import { Housekeeping } from './housekeeping.ts';
+import type { Restart } from './restart.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
   readonly version: string;
 };
+
+interface Given {
+  readonly store: Store;
+  readonly log: Logger;
+  readonly keeper: KeeperChannel;
+  readonly restart: Restart;
+}
 
 interface Parts {
   readonly store: Store;
@@ -29,11 +37,12 @@ export class CloudServer implements AsyncDisposable {
   #closing: Promise<void> | null = null;
 
   /** Resolves when it serves: on the keeper's sockets. */
-  static async start(config: ServerConfig, log: Logger, keeper: KeeperChannel): Promise<CloudServer> {
-    const store = await open(config, log);
+  static async start(config: ServerConfig, given: Given): Promise<CloudServer> {
+    const { store, log, keeper } = given;
     const clock: Clock = systemClock;
     const leader = await lead(config, store, clock, log);
-    const cloud = { version, startedMs: clock.nowMs(), store, leader, clock, log };
+    const restart = () => given.restart.ask();
+    const cloud = { version, startedMs: clock.nowMs(), store, leader, clock, log, restart };
     const api = await Api.create({ cloud, requestsPerMinute: config.requestsPerMinute });
     for (const { name } of config.listen) keeper.listen(api.server(), name);
     const housekeeping = new Housekeeping({ store, clock, log, retention: config.retention });

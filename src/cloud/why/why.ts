@@ -1,5 +1,12 @@
-import { hindrance, nextDue, type Timing } from '../scheduler/index.ts';
+import { hindrance, nextDue, nextWithin, type Timing } from '../scheduler/index.ts';
 import type { JobPause, LedgerEntry, RunRecord, SkipReason } from '../store/index.ts';
+
+export interface RunFacts {
+  readonly run: RunRecord;
+  /** What it waits for. */
+  readonly waitsFor: string | null;
+  readonly hostName: string | null;
+}
 
 /** What is known of a job, and of the time that is asked about. */
 export interface Facts {
@@ -14,15 +21,16 @@ export interface Facts {
   readonly schedule: readonly string[];
   /** The fire at that time, or the latest one. */
   readonly fire: LedgerEntry | null;
-  readonly run: RunRecord | null;
-  /** What that run waits for. */
-  readonly waitsFor: string | null;
-  readonly hostName: string | null;
+  readonly run: RunFacts | null;
+  /** Some of its other runs: those that have not ended, and the latest one. */
+  readonly others: readonly RunFacts[];
+  /** An instant as whoever asks reads it. */
+  readonly time: (ms: number) => string;
 }
 
 const REASONS: Record<SkipReason, string> = {
   overlap: 'a run before it had not ended, and its overlap policy says skip',
-  blackout: 'a blackout covered that time',
+  blackout: 'there is a blackout at that time',
   paused: 'it was paused',
   misfire: 'nobody was there to start it in time, and its misfire policy did not make up for it',
   outside: 'that time is outside of its start and end',
@@ -37,14 +45,16 @@ export function explain(facts: Facts, atMs: number | null): string[] {
 }
 
 function past(facts: Facts, atMs: number): string[] {
-  const { name, fire, createdMs, deletedMs, nowMs } = facts;
+  const { name, fire, createdMs, deletedMs, nowMs, time } = facts;
   const at = time(atMs);
-  if (fire !== null && fire.dueMs === atMs) return [`${name} was due at ${at}.`, ...ofFire(facts, fire)];
+  if (fire !== null && fire.dueMs === atMs)
+    return [`${name} was due at ${at}.`, ...ofFire(facts, fire), ...inTheWay(facts, fire)];
   if (atMs < createdMs) return [`${name} did not exist at ${at}: it was created at ${time(createdMs)}.`];
   if (deletedMs !== null && atMs >= deletedMs)
     return [`${name} did not exist any more at ${at}: it was deleted at ${time(deletedMs)}.`];
   const isDue = nextDue(facts.timing, atMs) === atMs;
-  if (isDue && atMs > nowMs) return [`${name} will be due at ${at}.`, ...forecast(facts, atMs)];
+  if (isDue && atMs > nowMs)
+    return [`${name} will be due at ${at}.`, ...pausesOf(facts), ...forecast(facts, atMs)];
   if (isDue)
     return [
       `${name} was due at ${at}, and nothing has been decided about it yet.`,
@@ -56,28 +66,34 @@ function past(facts: Facts, atMs: number): string[] {
 function forecast({ timing, pause, pauseOfAll }: Facts, atMs: number): string[] {
   const reason = hindrance(timing, atMs);
   if (reason !== null) return [`It will be skipped: ${REASONS[reason]}.`];
-  const paused = [pause, pauseOfAll].find(
+  const isPaused = [pause, pauseOfAll].some(
     (each) => each !== null && (each.untilMs === null || each.untilMs > atMs),
   );
-  return paused == null ? [] : [`It will be skipped unless it is resumed: ${pausedText(paused)}.`];
+  return isPaused ? ['It will be skipped, unless that pause is ended before.'] : [];
 }
 
-function neighbours({ timing, nowMs }: Facts, atMs: number): string[] {
+function pausesOf({ pause, pauseOfAll, time }: Facts): string[] {
+  const all = pauseOfAll === null ? [] : [`All jobs are paused: ${pausedText(pauseOfAll, time)}.`];
+  return pause === null ? all : [...all, `It is paused: ${pausedText(pause, time)}.`];
+}
+
+function neighbours({ timing, nowMs, time }: Facts, atMs: number): string[] {
   const next = nextDue(timing, atMs);
   if (next === null) return [];
   return [`The next due time after that ${next > nowMs ? 'is' : 'was'} ${time(next)}.`];
 }
 
 function present(facts: Facts): string[] {
-  const { name, deletedMs, pause, pauseOfAll, timing, fire, nowMs } = facts;
+  const { name, deletedMs, timing, fire, nowMs, schedule, time } = facts;
   if (deletedMs !== null) return [`${name} was deleted at ${time(deletedMs)}.`];
-  const lines = scheduleOf(facts);
-  if (pauseOfAll !== null) lines.push(`All jobs are paused: ${pausedText(pauseOfAll)}.`);
-  if (pause !== null) lines.push(`It is paused: ${pausedText(pause)}.`);
-  if (fire === null) lines.push('It has not been due since it was created.');
-  else lines.push(`It was due last at ${time(fire.dueMs)}.`, ...ofFire(facts, fire));
-  const next = nextDue(timing, nowMs + 1);
+  const lines = [...scheduleOf(facts), ...pausesOf(facts)];
+  if (fire !== null) lines.push(`It was due last at ${time(fire.dueMs)}.`, ...ofFire(facts, fire));
+  else if (schedule.length > 0) lines.push('It has not been due since it was created.');
+  for (const other of facts.others) lines.push(...ofOther(facts, other));
+  const next = nextWithin(timing, nowMs + 1);
   if (next !== null) lines.push(`It is due next at ${time(next)}.`, ...forecast(facts, next));
+  else if (timing.endMs !== null && timing.endMs <= nowMs)
+    lines.push(`Its end was at ${time(timing.endMs)}.`);
   return lines;
 }
 
@@ -98,11 +114,21 @@ function ofFire(facts: Facts, { became, dueMs, decidedMs }: LedgerEntry): string
     : [...lines, ...ofRun(facts, facts.run)];
 }
 
+/** Who has not ended, where a fire was skipped for that. */
+function inTheWay(facts: Facts, { became }: LedgerEntry): string[] {
+  if (became.verdict !== 'skipped' || (became.reason !== 'overlap' && became.reason !== 'limit')) return [];
+  return facts.others.filter(({ run }) => run.state !== 'ended').flatMap((each) => ofOther(facts, each));
+}
+
+function ofOther(facts: Facts, other: RunFacts): string[] {
+  const { key, state, cause } = other.run;
+  const by = cause.ref === null ? cause.kind : `${cause.kind} ${cause.ref}`;
+  const which = state === 'ended' ? 'Its latest run is' : 'A run of it has not ended:';
+  return [`${which} ${key} (${by}).`, ...ofRun(facts, other)];
+}
+
 /** How a run stands, and what it waits for. */
-export function ofRun(
-  { waitsFor, hostName }: Pick<Facts, 'waitsFor' | 'hostName'>,
-  run: RunRecord,
-): string[] {
+function ofRun({ time }: Pick<Facts, 'time'>, { run, waitsFor, hostName }: RunFacts): string[] {
   const where = hostName === null ? '' : ` on ${hostName}`;
   const cancelled = run.cancelRequestedBy === null ? '' : ` ${run.cancelRequestedBy} has asked to end it.`;
   switch (run.state) {
@@ -131,13 +157,9 @@ function ending(
   return `It ${words === 'lost' ? 'was lost' : words === 'killed' || words === 'cancelled' ? `was ${words}` : words}${how}${where}${took}${attempts}${error === null ? '' : `: ${error}`}.`;
 }
 
-function pausedText({ sinceMs, untilMs, reason }: JobPause): string {
+function pausedText({ sinceMs, untilMs, reason }: JobPause, time: Facts['time']): string {
   const until = untilMs === null ? '' : ` until ${time(untilMs)}`;
   return `since ${time(sinceMs)}${until}${reason === null ? '' : ` (${reason})`}`;
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString().replace('.000Z', 'Z');
 }
 
 function seconds(ms: number): string {

@@ -41,7 +41,9 @@ export class Child {
   /** It is not there any more. */
   failure(): CliError {
     const lines = readFileSync(this.#log, 'utf8').trimEnd().split('\n').slice(-SHOWN_LINES);
-    return new CliError(`${this.#name} has ended:\n${lines.join('\n')}`, {
+    // What is meant for people is no JSON; it says why, the lines before it what was going on.
+    const words = lines.filter((line) => !line.startsWith('{'));
+    return new CliError(`${this.#name} has ended:\n${(words.length > 0 ? words : lines).join('\n')}`, {
       hint: `All it has said stands in ${this.#log}.`,
     });
   }

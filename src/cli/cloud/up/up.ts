@@ -1,12 +1,14 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { JobChange } from '../../../api/index.ts';
-import { type CloudClient, connectCloud } from '../../../client/index.ts';
+import { type CloudClient, CloudError, connectCloud } from '../../../client/index.ts';
 import { ourTerminal, subcommand } from '../../context.ts';
 import { formatDuration } from '../../duration.ts';
 import { CliError } from '../../exit.ts';
+import { tell } from '../../report.ts';
 import { harmless, type Style, type Terminal } from '../../terminal.ts';
+import { jobFilesAt } from '../job-files.ts';
 import { Child } from './child.ts';
 import { prepareFolder } from './starter.ts';
 
@@ -57,7 +59,7 @@ async function act(given: string): Promise<void> {
     children.push(daemon);
     const watching = watch(cloud, terminal, quit.signal);
     await connected(cloud, stop.promise);
-    show(await apply(cloud, folder), folder, terminal);
+    show(await apply(cloud, folder, terminal), folder, terminal);
     const ended = Promise.race(children.map((child) => child.ended.then(() => child)));
     const over = await Promise.race([stop.promise, ended]);
     quit.abort();
@@ -96,15 +98,17 @@ async function connected(cloud: CloudClient, stopped: Promise<void>): Promise<vo
   }
 }
 
-async function apply(cloud: CloudClient, folder: string): Promise<readonly JobChange[]> {
-  const jobs = join(folder, 'jobs');
-  const names = readdirSync(jobs).filter((name) => /\.ya?ml$/.test(name));
-  if (names.length === 0) return [];
-  const files = names.map((name) => ({
-    name: short(join(jobs, name)),
-    text: readFileSync(join(jobs, name), 'utf8'),
-  }));
-  return (await cloud.call('applyJobs', { body: { files } })).jobs;
+/** Where the files are no good the cloud goes on with the jobs that it has. */
+async function apply(cloud: CloudClient, folder: string, terminal: Terminal): Promise<readonly JobChange[]> {
+  const files = await jobFilesAt(short(join(folder, 'jobs')));
+  if (files.length === 0) return [];
+  try {
+    return (await cloud.call('applyJobs', { body: { files: [...files] } })).jobs;
+  } catch (error) {
+    if (!(error instanceof CloudError) || error.code !== 'invalid_jobs') throw error;
+    tell(error, terminal, false);
+    return [];
+  }
 }
 
 function show(jobs: readonly JobChange[], folder: string, terminal: Terminal): void {
@@ -114,7 +118,7 @@ function show(jobs: readonly JobChange[], folder: string, terminal: Terminal): v
   const job = first === undefined ? 'PROJECT/JOB' : `${first.project}/${first.name}`;
   terminal.print(
     `
-The cloud and one host are up${changed.length === 0 ? '' : `, and ${changed.length} jobs are applied`}. In another terminal:
+The cloud and one host are up${changed.length === 0 ? '' : `, and ${changed.length} ${changed.length === 1 ? 'job is' : 'jobs are'} applied`}. In another terminal:
 
   export ROCKSY_URL=${socket}
   rocksy top                      what runs, live

@@ -9,10 +9,12 @@ import { logHandlers, logPlace } from './logs.ts';
 import { runHandlers } from './runs.ts';
 import { statusHandlers } from './status.ts';
 import { tokenHandlers } from './tokens.ts';
+import { whyHandlers } from './why.ts';
 
 export { logPlace };
 export const handlers: Handlers = {
   ...statusHandlers,
+  ...whyHandlers,
   ...jobHandlers,
   ...runHandlers,
   ...logHandlers,

@@ -52,8 +52,9 @@ const runLog: Handler<'runLog'> = async (call) => {
 };
 
 const searchLog: Handler<'searchLog'> = async (call) => {
-  const { connection, key } = await logPlace(call, undefined);
-  const { id: _id, ok: _ok, ...found } = await connection.request('search', { key, ...call.query });
+  const { attempt, ...query } = call.query;
+  const { connection, key } = await logPlace(call, attempt);
+  const { id: _id, ok: _ok, ...found } = await connection.request('search', { key, ...query });
   return found as LogMatches;
 };
 
