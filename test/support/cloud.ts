@@ -145,11 +145,12 @@ export class TestCloud implements AsyncDisposable {
   }
 
   /** A run, once a condition holds. */
-  async run(key: string, what: string, holds: (run: Run) => boolean): Promise<Run> {
-    return await until(`run ${key} ${what}`, async () => {
+  async run(key: string, what: string, holds: (run: Run) => boolean, patienceMs?: number): Promise<Run> {
+    const look = async () => {
       const { run } = await this.client.call('getRun', { params: { key } });
       return holds(run) ? run : null;
-    });
+    };
+    return await until(`run ${key} ${what}`, look, patienceMs);
   }
 
   async ended(key: string): Promise<Run> {
