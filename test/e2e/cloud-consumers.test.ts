@@ -69,6 +69,9 @@ function hasStopped(pid: number): boolean {
 
 /** Kills a consumer in the middle of a message, and returns that. It stands still before, so that it can't finish it. */
 async function killAtWork(queue: Queue, pids: readonly number[]): Promise<string> {
+  await until('they are at work', async () =>
+    [...(await queue.consumers()).values()].every((message) => message !== null),
+  );
   for (const pid of pids) {
     process.kill(pid, 'SIGSTOP');
     await until('it stands still', () => hasStopped(pid));
