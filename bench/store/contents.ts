@@ -1,5 +1,7 @@
 // What the benchmark's stores hold: the same statements for both databases, made inside the database.
 // A run's properties follow from its number by multiplication with odd constants: spread evenly, and the same each time.
+import { specOf } from '../../src/cloud/dispatch/index.ts';
+import { parseJobs } from '../../src/cloud/jobs/index.ts';
 
 export const JOBS = 300;
 export const PROJECTS = 20;
@@ -45,12 +47,18 @@ export function slotsOf(ids: readonly string[]): Slot[] {
 /** `i` from 0 to n - 1 as `u`, spread over 0 … 2^32 - 1. */
 const spread = (factor: number): string => `((i * ${factor}) % 4294967296)`;
 
-const SPEC = JSON.stringify({
-  request: { class: 'App\\Job\\SendReport', params: [12345, { customer: 'ACME', month: '2026-01' }] },
-  timeoutMs: 60_000,
-  retry: { failure: { max: 3, backoffMs: 60_000 } },
-  labels: { zone: 'a' },
-});
+const JOB = `
+jobs:
+  report:
+    class: App\\Job\\SendReport
+    params: [12345, { customer: ACME, month: 2026-01 }]
+    pool: web
+    timeout: 1m
+    retry: { failure: { max: 3, backoff: 1m } }
+    labels: { zone: a }
+`;
+/** A server has to be able to go on with it. */
+const SPEC = JSON.stringify(parseJobs(JOB, 'jobs.yaml').map((definition) => specOf(definition))[0]);
 
 /** `numbers`: FROM item with a column `i`. `keyOf`: expression of a UUID as text, of `i`. */
 export function insertRuns(numbers: string, keyOf: string, runs: number, firstMs: number): string {

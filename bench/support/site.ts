@@ -53,6 +53,11 @@ export class Site implements AsyncDisposable {
     return this.#program;
   }
 
+  /** The `rocksy` beside it. */
+  get command(): string {
+    return path.join(path.dirname(this.program), 'rocksy.cjs');
+  }
+
   /** What is disposed of at the very end. */
   keep<T extends AsyncDisposable>(leftover: T): T {
     return this.#leftovers.use(leftover);

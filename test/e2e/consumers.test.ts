@@ -1,14 +1,12 @@
 // examples/consumers with a real PostgreSQL and a real Redis, whose programs come from Debian's packages: every message is
 // handled once, whatever becomes of the consumers.
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { Agenda } from '../../src/cloud/agenda.ts';
 import { systemClock } from '../../src/cloud/clock.ts';
 import { backlogReader, InstanceKeeper, type InstanceRun } from '../../src/cloud/instances/index.ts';
@@ -16,124 +14,19 @@ import { type JobDefinition, parseJobs } from '../../src/cloud/jobs/index.ts';
 import { Postgres } from '../../src/cloud/store/fixtures/postgres.ts';
 import type { JobId, RunKey } from '../../src/cloud/store/index.ts';
 import { until } from '../support/daemon.ts';
+import {
+  type Env,
+  EXAMPLE,
+  PostgresQueue,
+  type Queue,
+  RedisQueue,
+  withoutPgsql,
+  withoutRedis,
+} from '../support/queues.ts';
 
-const FOLDER = path.join(import.meta.dirname, '../../examples/consumers');
 const MESSAGES = 2_000;
 const CONSUMERS = 4;
 const PATIENCE_MS = 60_000;
-
-type Env = Readonly<Record<string, string>>;
-
-/** A queue with its consumer. */
-interface Queue {
-  readonly job: string;
-  /** Of the consumers, and of the cloud. */
-  readonly env: Env;
-  put(count: number): Promise<void>;
-  /** Messages that have been put, and are neither handled nor failed. */
-  left(): Promise<number>;
-  /** The bodies of all messages that were handled, as often as they were. */
-  handled(): Promise<string[]>;
-}
-
-class PostgresQueue implements Queue, AsyncDisposable {
-  readonly job = 'pg-consumer';
-  readonly env: Env;
-  readonly #client: pg.Client;
-
-  private constructor(url: string, client: pg.Client) {
-    this.env = { SHOP_DATABASE: url, ROCKSY_BACKLOG_SHOP: url };
-    this.#client = client;
-  }
-
-  static async open(url: string): Promise<PostgresQueue> {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    await client.query(fs.readFileSync(path.join(FOLDER, 'pg-schema.sql'), 'utf8'));
-    return new PostgresQueue(url, client);
-  }
-
-  async put(count: number): Promise<void> {
-    await this.#client.query("INSERT INTO messages (body) SELECT 'm' || generate_series(1, $1::integer)", [
-      count,
-    ]);
-  }
-
-  async putEmpty(): Promise<void> {
-    await this.#client.query("INSERT INTO messages (body) VALUES ('')");
-  }
-
-  async failed(): Promise<unknown[]> {
-    const { rows } = await this.#client.query('SELECT attempts, error FROM messages WHERE error IS NOT NULL');
-    return rows;
-  }
-
-  async left(): Promise<number> {
-    const { rows } = await this.#client.query(
-      'SELECT count(*)::integer AS n FROM messages WHERE due_at <= now()',
-    );
-    return rows[0].n;
-  }
-
-  async handled(): Promise<string[]> {
-    const { rows } = await this.#client.query('SELECT body FROM handled');
-    return rows.map(({ body }) => body);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#client.end();
-  }
-}
-
-/** A server in a folder of its own, reached by a socket in it only, gone afterwards. */
-class RedisQueue implements Queue, AsyncDisposable {
-  readonly job = 'redis-consumer';
-  readonly env: Env;
-  readonly #folder: string;
-  readonly #socket: string;
-  readonly #server: ChildProcess;
-
-  private constructor(folder: string) {
-    this.#folder = folder;
-    this.#socket = path.join(folder, 'socket');
-    this.env = { SHOP_REDIS: this.#socket, ROCKSY_BACKLOG_REDIS: this.#socket };
-    const options = ['--port', '0', '--unixsocket', this.#socket, '--save', '', '--dir', folder];
-    this.#server = spawn('redis-server', options, { stdio: 'ignore' });
-  }
-
-  static async start(): Promise<RedisQueue> {
-    const queue = new RedisQueue(fs.mkdtempSync(path.join(os.tmpdir(), 'rocksy-redis-')));
-    await until('Redis listens', () => fs.existsSync(queue.#socket));
-    return queue;
-  }
-
-  ask(...words: string[]): string[] {
-    return execFileSync('redis-cli', ['-e', '-s', this.#socket, ...words], { encoding: 'utf8' })
-      .split('\n')
-      .filter((line) => line !== '');
-  }
-
-  async put(count: number): Promise<void> {
-    for (let i = 1; i <= count; i += 500)
-      this.ask('RPUSH', 'orders', ...Array.from({ length: 500 }, (_, k) => `m${i + k}`));
-  }
-
-  async left(): Promise<number> {
-    return Number(
-      execFileSync(path.join(FOLDER, 'redis-backlog.sh'), { env: { ...process.env, ...this.env } }),
-    );
-  }
-
-  async handled(): Promise<string[]> {
-    return this.ask('LRANGE', 'orders:handled', '0', '-1');
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.kill('SIGKILL');
-    if (this.#server.exitCode === null && this.#server.signalCode === null) await once(this.#server, 'exit');
-    fs.rmSync(this.#folder, { recursive: true, force: true });
-  }
-}
 
 /** One process of a consumer, started and signalled by this test alone. */
 class Consumer {
@@ -181,7 +74,7 @@ class Consumer {
 
 /** The job of the example, where the example is. */
 function definitionOf(job: string): JobDefinition {
-  const text = fs.readFileSync(path.join(FOLDER, 'jobs.yaml'), 'utf8').replaceAll('/srv/consumers', FOLDER);
+  const text = fs.readFileSync(path.join(EXAMPLE, 'jobs.yaml'), 'utf8').replaceAll('/srv/consumers', EXAMPLE);
   const found = parseJobs(text, 'jobs.yaml').find(({ name }) => name === job);
   assert.ok(found !== undefined && 'argv' in found.run);
   return found;
@@ -189,7 +82,7 @@ function definitionOf(job: string): JobDefinition {
 
 function consumerOf(queue: Queue, workMs: number): Consumer {
   const { run } = definitionOf(queue.job);
-  return new Consumer('argv' in run ? run.argv : [], { ...queue.env, SHOP_WORK_MS: String(workMs) });
+  return new Consumer('argv' in run ? run.argv : [], { ...queue.env.consumer, SHOP_WORK_MS: String(workMs) });
 }
 
 async function assertOnceEach(queue: Queue): Promise<void> {
@@ -236,7 +129,7 @@ async function keep(queue: Queue): Promise<void> {
   const alive = () => [...consumers.values()];
   using agenda = new Agenda(systemClock);
   const warnings: string[] = [];
-  const read = backlogReader({ env: { ...process.env, ...queue.env }, allowsCommands: true });
+  const read = backlogReader({ env: { ...process.env, ...queue.env.cloud }, allowsCommands: true });
   let reads = 0;
   await using keeper: InstanceKeeper = new InstanceKeeper({
     jobs: () => [{ jobId, project: 'shop', name: queue.job, definition }],
@@ -290,7 +183,7 @@ async function keep(queue: Queue): Promise<void> {
   assert.deepEqual([view?.wanted, view?.present, view?.backlog], [0, 0, 0]);
 }
 
-function stories(open: () => Promise<Queue & AsyncDisposable>): void {
+function stories(open: () => Promise<Queue>): void {
   test('every message is handled once, while consumers come and go by SIGTERM', async () => {
     await using queue = await open();
     const consumers = await churn(queue, ['SIGTERM']);
@@ -311,25 +204,6 @@ function stories(open: () => Promise<Queue & AsyncDisposable>): void {
     await assertOnceEach(queue);
   });
 }
-
-/** Why these can't be tested here; false: they can. */
-function missing(
-  programs: Readonly<Record<string, string>>,
-  extension: string,
-  hint: string,
-): string | false {
-  for (const [program, argument] of Object.entries(programs))
-    if (spawnSync(program, [argument]).status !== 0) return `${program} is missing: ${hint}`;
-  const { status } = spawnSync('php', ['-r', `exit(extension_loaded('${extension}') ? 0 : 1);`]);
-  return status === 0 ? false : `PHP has no ${extension}: ${hint}`;
-}
-
-const withoutPgsql = missing({ php: '-v' }, 'pgsql', 'apt-get install php-pgsql');
-const withoutRedis = missing(
-  { php: '-v', 'redis-server': '-v', 'redis-cli': '-v' },
-  'redis',
-  'apt-get install redis-server redis-tools php-redis',
-);
 
 afterEach(() => Consumer.killAll());
 

@@ -17,6 +17,8 @@ export interface CloudOptions {
   readonly more?: string;
   /** What is started; default: this checkout's. */
   readonly program?: string;
+  /** More variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface HostOptions {
@@ -39,6 +41,7 @@ export class TestCloud implements AsyncDisposable {
   readonly hosts: TestDaemon[] = [];
   readonly client: CloudClient;
   readonly #program: string;
+  readonly #env: Readonly<Record<string, string>>;
   #keeper: ChildProcess | null = null;
 
   static async start(options: CloudOptions = {}): Promise<TestCloud> {
@@ -47,7 +50,8 @@ export class TestCloud implements AsyncDisposable {
     return cloud;
   }
 
-  private constructor(port: number, { more = '', program = PROGRAM }: CloudOptions) {
+  private constructor(port: number, { more = '', env = {}, program = PROGRAM }: CloudOptions) {
+    this.#env = env;
     this.#program = program;
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rocksy-cloud-'));
     this.port = port;
@@ -66,6 +70,7 @@ export class TestCloud implements AsyncDisposable {
     const keeper = spawn(this.#program, ['server', '--config', path.join(this.folder, 'rocksy.yaml')], {
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: this.folder,
+      env: { ...process.env, ...this.#env },
     });
     this.#keeper = keeper;
     readline.createInterface({ input: keeper.stderr }).on('line', (line) => this.output.push(line));
@@ -140,11 +145,12 @@ export class TestCloud implements AsyncDisposable {
   }
 
   /** A run, once a condition holds. */
-  async run(key: string, what: string, holds: (run: Run) => boolean): Promise<Run> {
-    return await until(`run ${key} ${what}`, async () => {
+  async run(key: string, what: string, holds: (run: Run) => boolean, patienceMs?: number): Promise<Run> {
+    const look = async () => {
       const { run } = await this.client.call('getRun', { params: { key } });
       return holds(run) ? run : null;
-    });
+    };
+    return await until(`run ${key} ${what}`, look, patienceMs);
   }
 
   async ended(key: string): Promise<Run> {
