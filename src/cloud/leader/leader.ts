@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { Commits, Dispatcher, type RunRequest, specOf } from '../dispatch/index.ts';
@@ -47,7 +46,6 @@ export interface LeaderOptions {
 export const LEASE_MS = 10_000;
 const LEASE = 'leader';
 const PAUSE = 'pause';
-const JOBS_A_TURN = 1_000;
 
 /** The one that schedules and dispatches: everything that holds in memory what goes on. */
 export class Leader implements AsyncDisposable {
@@ -149,16 +147,12 @@ export class Leader implements AsyncDisposable {
     const { store } = this.#options;
     await store.idempotencyKeys.forgetPending();
     this.#pauseOfAll = await store.settings.get<JobPause>(PAUSE);
-    for await (const job of store.jobs.each()) {
-      this.book.put(job);
-      // Embedded, the store answers within the turn: the lease has to be renewed meanwhile.
-      if (this.book.size % JOBS_A_TURN === 0) await nextTurn();
-    }
+    for await (const job of store.jobs.each()) this.book.put(job);
     await this.book.settle();
     this.#chains.resume(await store.runs.arrivals());
     await this.feed.start();
     await this.hub.load();
-    this.dispatcher.resume(await store.runs.active());
+    this.dispatcher.resume(await Array.fromAsync(store.runs.active()));
     await this.ticker.start();
     this.instances.start();
   }

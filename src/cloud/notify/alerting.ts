@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import type { Store } from '../store/index.ts';
+import type { RunRecord, Store } from '../store/index.ts';
 import { AlertBook } from './book.ts';
 import type { NotifyConfig } from './config.ts';
 import type { Deliver } from './deliver/index.ts';
@@ -95,7 +95,8 @@ export class Alerting implements AsyncDisposable {
   async start(): Promise<void> {
     const { store, clock, config, isWell = () => this.#isStoreWell() } = this.#options;
     this.#listedUpTo = (await store.events.range()).last;
-    const active = await store.runs.active();
+    const active: RunRecord[] = [];
+    for await (const run of store.runs.active()) if (run.jobId !== null) active.push(run);
     this.#feed.observe(() => this.#overdueEnds(active));
     this.#expectations.begin(active);
     await this.#feed.start();
@@ -126,7 +127,7 @@ export class Alerting implements AsyncDisposable {
     ]);
   }
 
-  async #overdueEnds(active: Awaited<ReturnType<Store['runs']['active']>>): Promise<readonly Observation[]> {
+  async #overdueEnds(active: readonly RunRecord[]): Promise<readonly Observation[]> {
     const incidents = await this.#book.incidents();
     if (incidents.length === 0) return [];
     const jobs = await this.#options.store.jobs.list();

@@ -5,7 +5,7 @@ import type { Observation } from './observation.ts';
 /**
  * What must be over, whether anybody was told so or not: events may have been forgotten before they were read. Of jobs
  * that are there no more, everything; of late or too long runs, those that are not any more.
- * @param active all runs that have not ended
+ * @param active all runs of jobs that have not ended
  * @param jobs `project/name` of all jobs that there are
  */
 export function overdueEnds(

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { type Difference, differenceOf, type JobDefinition } from '../jobs/index.ts';
 import type { Access } from './access.ts';
@@ -149,6 +150,8 @@ export class Jobs {
         .limit(SLICE)
         .execute();
       yield* rows.map(parse);
+      // SQLite answers within the turn, and others want one meanwhile.
+      await nextTurn();
       const last = rows.at(-1);
       if (last === undefined) return;
       after = last.id;

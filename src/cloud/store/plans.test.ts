@@ -245,7 +245,7 @@ function planSuite(
       await listened.assertFound('many', () => runs.many([key(7), key(8)] as RunKey[]));
       await listened.assertFound('attempts', () => runs.formerAttempts(key(7) as RunKey));
       await listened.assertFound('of an attempt', () => runs.keyOfAttempt('nobody' as RunKey));
-      await listened.assertFound('active', () => runs.active());
+      await listened.assertFound('active', () => runs.activeQuery().execute());
     });
 
     test('counts of what ended of late, and retention', async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Access } from './access.ts';
 import type { Fence } from './leases.ts';
@@ -59,6 +60,12 @@ export interface RunRecord extends NewRun, RunStanding {
   readonly job: string | null;
 }
 
+/** Rows at a time. */
+const SLICE = 1_000;
+/** Specifications that are kept while all active runs are read. */
+const MAX_SHARED = 1_000;
+const BEFORE_ALL: Pick<RunRow, 'queuedMs' | 'key'> = { queuedMs: -1, key: '' as RunKey };
+
 /** Runs, from the queue to their outcome. */
 export class Runs {
   readonly #access: Access;
@@ -90,14 +97,32 @@ export class Runs {
     return (await selectRuns(this.#access).where('runs.key', 'in', keys).execute()).map(recordOf);
   }
 
-  /** All that have not ended, oldest first. Their number is bounded by whoever creates them. */
-  async active(): Promise<RunRecord[]> {
-    const rows = await selectRuns(this.#access)
+  /** All that have not ended, oldest first, a part at a time. Those with the same specification share it. */
+  async *active(): AsyncGenerator<RunRecord, void, void> {
+    const specs = new Map<string, unknown>();
+    const specOf = (text: string): unknown => {
+      if (specs.size > MAX_SHARED) specs.clear();
+      const spec = specs.get(text) ?? fromJson<unknown>(text);
+      specs.set(text, spec);
+      return spec;
+    };
+    for (let after: Pick<RunRow, 'queuedMs' | 'key'> | undefined = BEFORE_ALL; after !== undefined; ) {
+      const rows: RunRow[] = await this.activeQuery(after).execute();
+      for (const row of rows) yield recordWith(row, specOf(row.spec));
+      after = rows.at(-1);
+      // SQLite answers within the turn, and others want one meanwhile.
+      await nextTurn();
+    }
+  }
+
+  /** A part of them. For tests of the plan that the database makes of it. */
+  activeQuery({ queuedMs, key } = BEFORE_ALL) {
+    return selectRuns(this.#access)
       .where('runs.endedMs', 'is', null)
+      .where(sql<boolean>`(runs.queued_ms, runs.key) > (${queuedMs}, ${key})`)
       .orderBy('runs.queuedMs')
       .orderBy('runs.key')
-      .execute();
-    return rows.map(recordOf);
+      .limit(SLICE);
   }
 
   /** Newest first. */
@@ -186,11 +211,15 @@ export class Runs {
 }
 
 function recordOf(row: RunRow): RunRecord {
-  const { spec, cause, causeRef, made, jobName, notBeforeMs, ...rest } = row;
+  return recordWith(row, fromJson<unknown>(row.spec));
+}
+
+function recordWith(row: RunRow, spec: unknown): RunRecord {
+  const { cause, causeRef, made, jobName, notBeforeMs, ...rest } = row;
   return {
     ...rest,
     job: jobName,
-    spec: fromJson<unknown>(spec),
+    spec,
     cause: { kind: cause, ref: causeRef },
     made: made === null ? null : fromJson<Record<string, number>>(made),
     notBeforeMs: notBeforeMs ?? rest.queuedMs,

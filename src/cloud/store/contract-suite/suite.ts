@@ -276,7 +276,7 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
       fresh.map(({ entry }) => entry.dueMs),
       [60_000, 240_000],
     );
-    assert.equal((await store.runs.active()).length, 4);
+    assert.equal((await Array.fromAsync(store.runs.active())).length, 4);
     const [batch] = await store.events.after(0, 10);
     assert.deepEqual(batch?.events, [{ kind: 'x' }]);
   });
@@ -352,7 +352,7 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     assert.equal(await store.runs.keyOfAttempt('w1' as RunKey), 'a');
     assert.equal(await store.runs.keyOfAttempt('nobody' as RunKey), null);
     assert.deepEqual(
-      (await store.runs.active()).map(({ key }) => key),
+      (await Array.fromAsync(store.runs.active())).map(({ key }) => key),
       ['b', 'c'],
     );
     assert.deepEqual(await store.runs.outcomesSince(0), { failed: 1 });
