@@ -52,6 +52,24 @@ export const Problem = Type.Object(
 
 export const Pause = Type.Object({ since_ms: Ms, until_ms: MsOrNull, reason: TextOrNull });
 
+export const Instances = Type.Object(
+  {
+    wanted: Type.Integer(),
+    present: Type.Integer({ description: 'without those that are ending' }),
+    ending: Type.Integer(),
+    backlog: orNull(Type.Number()),
+    backlog_at_ms: MsOrNull,
+    backlog_error: Type.Union([Text, Type.Null()], {
+      description: 'why the backlog could not be read: the number before that holds',
+    }),
+    backlog_failing_since_ms: MsOrNull,
+    slowed_until_ms: Type.Union([Ms, Type.Null()], {
+      description: 'they end as soon as they begin: none is started before',
+    }),
+  },
+  { $id: 'Instances' },
+);
+
 export const Job = Type.Object(
   {
     id: Text,
@@ -63,6 +81,7 @@ export const Job = Type.Object(
     deleted_ms: MsOrNull,
     pause: orNull(Pause),
     next_due_ms: MsOrNull,
+    instances: Type.Union([Instances, Type.Null()], { description: 'null: it is no job with instances' }),
     definition: Type.Record(Text, Json, { description: 'with all defaults (docs/jobs.md)' }),
   },
   { $id: 'Job' },

@@ -30,6 +30,8 @@ test('a job has as many instances as it wants: what dies is replaced, what is to
   await apply(3);
   const [first] = await running(3);
   assert.equal(first?.cause, 'instance');
+  const { instances } = await cloud.client.call('getJob', { params: { project: 'shop', name: 'consumer' } });
+  assert.deepEqual([instances?.wanted, instances?.present, instances?.backlog], [3, 3, null]);
   await cloud.client.call('cancelRun', { params: { key: first.key } });
   await until('another one has taken its place', async () => {
     const runs = await active(cloud, 'consumer');

@@ -70,6 +70,16 @@ type Scheduled =
   | { readonly every_ms: number; readonly offset_ms: number }
   | { readonly at_ms: number };
 
+/** How the instances of a job stand. */
+export function instancesText(view: NonNullable<Job['instances']>): string {
+  const { wanted, present, backlog, backlog_error: error, slowed_until_ms: slowedMs } = view;
+  const parts = [`${present} of ${wanted} there`];
+  if (backlog !== null) parts.push(`backlog ${backlog}`);
+  if (error !== null) parts.push(`backlog unreadable: ${harmless(error)}`);
+  if (slowedMs !== null) parts.push(`they end at once: none before ${localTime(slowedMs)}`);
+  return parts.join(', ');
+}
+
 export function pauseText(pause: NonNullable<Job['pause'] | Status['pause']>): string {
   const until = pause.until_ms === null ? '' : ` until ${localTime(pause.until_ms)}`;
   return `paused${until}${pause.reason === null ? '' : `: ${harmless(pause.reason)}`}`;

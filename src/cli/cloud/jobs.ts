@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import type { Job } from '../../api/index.ts';
 import { subcommand } from '../context.ts';
 import { properties, table } from '../table.ts';
-import { harmless } from '../terminal.ts';
+import { harmless, type Terminal } from '../terminal.ts';
 import { atLeastOne, count } from '../values.ts';
 import { type CloudContext, jobName, withCloud } from './context.ts';
-import { ago, localTime, pauseText, scheduleText } from './describe.ts';
+import { ago, instancesText, localTime, pauseText, scheduleText } from './describe.ts';
 
 const DEFAULT_LIMIT = 1000;
 
@@ -102,7 +103,7 @@ async function list(
   const rows = found.map((job) => [
     harmless(`${job.project}/${job.name}`),
     `v${job.version}`,
-    job.pause === null ? ago(job.next_due_ms, now) : terminal.paint('yellow', pauseText(job.pause)),
+    nextText(job, now, terminal),
     scheduleText(job),
   ]);
   terminal.print(table(['JOB', 'VERSION', 'NEXT', 'SCHEDULE'], rows));
@@ -110,6 +111,13 @@ async function list(
     terminal.note(
       `${terminal.paintNote('yellow', `All jobs are ${pauseText(ofAll)}`)}\n\`rocksy resume --all\` ends that.`,
     );
+}
+
+function nextText({ pause, instances, next_due_ms: nextMs }: Job, nowMs: number, terminal: Terminal): string {
+  if (pause !== null) return terminal.paint('yellow', pauseText(pause));
+  if (instances === null) return ago(nextMs, nowMs);
+  const isWell = instances.backlog_error === null && instances.slowed_until_ms === null;
+  return isWell ? instancesText(instances) : terminal.paint('yellow', instancesText(instances));
 }
 
 async function history({ cloud, terminal, json }: CloudContext, job: string): Promise<void> {

@@ -26,6 +26,7 @@ export function jobView(leader: Leader, job: AppliedJob): Job {
     deleted_ms: deletedMs,
     pause: pause === null ? null : { since_ms: pause.sinceMs, until_ms: pause.untilMs, reason: pause.reason },
     next_due_ms: deletedMs === null ? nextOf(leader, job) : null,
+    instances: leader.instances.viewOf(id),
     definition: { ...definition },
   };
 }

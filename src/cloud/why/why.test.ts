@@ -20,6 +20,8 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
     blackouts: [],
   },
   schedule: ['every 1m'],
+  after: [],
+  instances: null,
   fire: null,
   run: null,
   others: [],
@@ -73,9 +75,26 @@ test('a job without a schedule tells of its latest run', () => {
   const timing = { schedules: [], startMs: null, endMs: null, blackouts: [] };
   const others = [{ run: latest, waitsFor: null, hostName: 'web-1' }];
   assert.deepEqual(explain(facts({ schedule: [], timing, others }), null), [
-    'shop/report has no schedule: it runs only when somebody asks for it.',
+    'shop/report has no schedule: it runs when somebody, or another job, asks for it.',
     'Its latest run is before (api root).',
     'It failed (3) on web-1.',
+  ]);
+});
+
+test('a job that follows from others says so, and one with instances how they stand', () => {
+  const timing = { schedules: [], startMs: null, endMs: null, blackouts: [] };
+  assert.deepEqual(explain(facts({ schedule: [], timing, after: ['load', 'check'] }), null), [
+    'shop/report runs when load and check have succeeded since it ran last.',
+  ]);
+  const instances = {
+    ...{ wanted: 3, present: 2, ending: 1, backlog: 25, backlog_at_ms: NOON, slowed_until_ms: NOON + MINUTE },
+    ...{ backlog_error: 'no such table: mails', backlog_failing_since_ms: NOON },
+  };
+  assert.deepEqual(explain(facts({ schedule: [], timing, instances }), null), [
+    'shop/report has 2 of 3 instances that it is to have, and 1 more is ending.',
+    'Its backlog was 25 at 12:00:00.',
+    "Its backlog can't be read since 12:00:00: no such table: mails.",
+    'Its instances end as soon as they begin: none is started before 12:01:00.',
   ]);
 });
 

@@ -1,3 +1,4 @@
+import type { InstancesView } from '../instances/index.ts';
 import { hindrance, nextDue, nextWithin, type Timing } from '../scheduler/index.ts';
 import type { JobPause, LedgerEntry, RunRecord, SkipReason } from '../store/index.ts';
 
@@ -19,6 +20,9 @@ export interface Facts {
   /** Of the definition that was in force at that time, or is now. */
   readonly timing: Timing;
   readonly schedule: readonly string[];
+  /** Names of the jobs that it follows from. */
+  readonly after: readonly string[];
+  readonly instances: InstancesView | null;
   /** The fire at that time, or the latest one. */
   readonly fire: LedgerEntry | null;
   readonly run: RunFacts | null;
@@ -97,9 +101,28 @@ function present(facts: Facts): string[] {
   return lines;
 }
 
-function scheduleOf({ name, schedule }: Facts): string[] {
-  if (schedule.length === 0) return [`${name} has no schedule: it runs only when somebody asks for it.`];
-  return [`${name} is due by ${schedule.join(' and by ')}.`];
+function scheduleOf({ name, schedule, after, instances, time }: Facts): string[] {
+  const lines = instances === null ? [] : ofInstances(name, instances, time);
+  if (after.length > 0)
+    lines.push(
+      `${name} runs when ${after.join(' and ')} ${after.length === 1 ? 'has' : 'have'} succeeded since it ran last.`,
+    );
+  if (schedule.length > 0) lines.push(`${name} is due by ${schedule.join(' and by ')}.`);
+  if (lines.length === 0)
+    lines.push(`${name} has no schedule: it runs when somebody, or another job, asks for it.`);
+  return lines;
+}
+
+function ofInstances(name: string, view: InstancesView, time: Facts['time']): string[] {
+  const { wanted, present, ending, backlog, backlog_error: error, slowed_until_ms: slowedMs } = view;
+  const also = ending === 0 ? '' : `, and ${ending} more ${ending === 1 ? 'is' : 'are'} ending`;
+  const lines = [`${name} has ${present} of ${wanted} instances that it is to have${also}.`];
+  if (backlog !== null) lines.push(`Its backlog was ${backlog} at ${time(view.backlog_at_ms ?? 0)}.`);
+  if (error !== null)
+    lines.push(`Its backlog can't be read since ${time(view.backlog_failing_since_ms ?? 0)}: ${error}.`);
+  if (slowedMs !== null)
+    lines.push(`Its instances end as soon as they begin: none is started before ${time(slowedMs)}.`);
+  return lines;
 }
 
 function ofFire(facts: Facts, { became, dueMs, decidedMs }: LedgerEntry): string[] {

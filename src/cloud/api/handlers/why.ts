@@ -38,6 +38,8 @@ const why: Handler<'why'> = async (call) => {
       pauseOfAll: leader.pauseOfAll,
       timing,
       schedule: definition.schedule.map((each) => scheduleText(each, time)),
+      after: definition.after,
+      instances: atMs === null ? leader.instances.viewOf(job.id) : null,
       fire,
       run: run === null ? null : factsOf(cloud, run, time),
       others: others.map((each) => factsOf(cloud, each, time)),
