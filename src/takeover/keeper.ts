@@ -54,7 +54,7 @@ export async function runKeeper(given: KeeperOptions): Promise<number> {
         options.log('info', 'listening', { listener: listener.name, address });
       }
       manager.dropInherited();
-      options.log('info', 'keeper started', { pid: process.pid, openFiles });
+      options.log('info', 'keeper started', { openFiles });
       const keeper = new Keeper(options, listeners, manager);
       const exitCode = keeper.run();
       for (const signal of early.take()) keeper.signal(signal);
@@ -154,7 +154,7 @@ class Keeper {
         this.#startWorker();
         break;
       case 'welcome':
-        this.#options.log('info', 'worker ready', { pid: this.#worker?.pid });
+        this.#options.log('info', 'worker ready', { worker: this.#worker?.pid });
         this.#closeUnwanted();
         this.#manager.store(this.#listeners.all);
         this.#sendOrphans(this.#orphans.unacknowledged);
@@ -163,7 +163,7 @@ class Keeper {
         this.#worker?.send({ t: 'signal', signal: action.signal }, this.#onLost);
         break;
       case 'kill':
-        this.#options.log('warn', `killing the worker: ${action.why}`, { pid: this.#worker?.pid });
+        this.#options.log('warn', `killing the worker: ${action.why}`, { worker: this.#worker?.pid });
         this.#worker?.kill();
         break;
       case 'start-successor':
@@ -198,7 +198,7 @@ class Keeper {
   #startWorker(): void {
     try {
       this.#worker = this.#start('first');
-      this.#options.log('info', 'worker started', { pid: this.#worker.pid, entry: this.#worker.entry });
+      this.#options.log('info', 'worker started', { worker: this.#worker.pid, entry: this.#worker.entry });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       setImmediate(() => this.#dispatch(workerGone({ how: 'not-started', reason }))); // after the step that asked for it
@@ -209,7 +209,7 @@ class Keeper {
     try {
       this.#successor = this.#start('successor');
       const { pid, entry } = this.#successor;
-      this.#options.log('info', 'takeover begun', { pid, entry, from: this.#worker?.pid });
+      this.#options.log('info', 'takeover begun', { successor: pid, entry, from: this.#worker?.pid });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       setImmediate(() => this.#dispatch({ type: 'successor-gone', end: { how: 'not-started', reason } }));
@@ -261,7 +261,7 @@ class Keeper {
 
   #refuse(reason: string): void {
     const output = this.#successor?.output ?? '';
-    this.#options.log('error', 'takeover refused', { reason, pid: this.#worker?.pid });
+    this.#options.log('error', 'takeover refused', { reason, worker: this.#worker?.pid });
     this.#worker?.send({ t: 'refused', reason, output }, this.#onLost);
   }
 
@@ -269,7 +269,7 @@ class Keeper {
     const isSuccessor = worker === this.#successor;
     if (!isSuccessor && worker !== this.#worker) return; // replaced, or called off
     if (!parsed.ok) {
-      this.#options.log('error', parsed.reason, { pid: worker.pid });
+      this.#options.log('error', parsed.reason, { worker: worker.pid });
       if (parsed.why === 'version') this.#dispatch({ type: isSuccessor ? 'successor-refused' : 'refused' });
       return;
     }
@@ -287,7 +287,7 @@ class Keeper {
         break;
       case 'stopping':
         if (isSuccessor) break;
-        this.#options.log('info', 'worker is stopping', { pid: worker.pid });
+        this.#options.log('info', 'worker is stopping', { worker: worker.pid });
         this.#dispatch({ type: 'stopping' });
         break;
       case 'takeover':
