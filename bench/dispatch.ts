@@ -14,6 +14,7 @@ import { Postgres } from '../src/cloud/store/fixtures/postgres.ts';
 import { openStore } from '../src/cloud/store/index.ts';
 import { TestCloud } from '../test/support/cloud.ts';
 import { Simulated } from './dispatch/server.ts';
+import { Ends } from './support/ends.ts';
 import { describeMachine } from './support/machine.ts';
 import { Noise } from './support/noise.ts';
 import { median, quantile } from './support/statistics.ts';
@@ -61,6 +62,7 @@ async function latency(): Promise<void> {
     await cloud.host({
       pools: `  web: { runtime: php, {user}, bootstrap: ${bootstrap}, prefork: 4, env: { SHOP_CACHE: ./scratch } }`,
     });
+    using ends = new Ends(cloud.client);
     const clock = preciseClock();
     const first: number[] = [];
     const answered: number[] = [];
@@ -70,7 +72,8 @@ async function latency(): Promise<void> {
         body: { pool: 'web', class: 'Shop\\Job\\FirstLine' },
       });
       const at = clock();
-      const run = await cloud.ended(key);
+      await ends.of(key);
+      const { run } = await cloud.client.call('getRun', { params: { key } });
       const result = run.result as { readonly first_line_ms: number };
       if (i < 0) continue;
       first.push(result.first_line_ms - asked);

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { preciseClock } from '../../examples/symfony/demo/timing.ts';
 import type { CloudClient } from '../../src/client/index.ts';
 import { TestCloud } from '../../test/support/cloud.ts';
 import { Simulated } from '../dispatch/server.ts';
+import { Ends } from '../support/ends.ts';
 import type { Databases } from './database.ts';
 import { PROCESSES_AT_ONCE } from './handler.ts';
 import type { Includes, Peer, Scenario, Started } from './peer.ts';
@@ -105,6 +105,7 @@ export class RocksyProcesses implements Peer {
         `  web: { runtime: php, {user}, bootstrap: ${bootstrap}, prefork: 4, env: { SHOP_CACHE: ./scratch } }`,
       ].join('\n'),
     });
+    const ends = new Ends(cloud.client);
     const clock = preciseClock();
     let succeeded = 0;
     return {
@@ -113,18 +114,22 @@ export class RocksyProcesses implements Peer {
         const { key } = await cloud.client.call('createRun', {
           body: { pool: 'web', class: 'Shop\\Job\\FirstLine' },
         });
-        const { result } = await cloud.ended(key);
-        return (result as { readonly first_line_ms: number }).first_line_ms - asked;
+        await ends.of(key);
+        const { run } = await cloud.client.call('getRun', { params: { key } });
+        return (run.result as { readonly first_line_ms: number }).first_line_ms - asked;
       },
       many: async (count) => {
         await submit(cloud.client, count, { argv: ['/bin/true'] });
-        while ((await cloud.client.call('status', {})).active > 0) await wait(5);
+        await ends.all();
         succeeded += count;
         const { outcomes_24h: outcomes } = await cloud.client.call('status', {});
         if (outcomes.succeeded !== succeeded)
           throw new Error(`of ${succeeded} runs: ${JSON.stringify(outcomes)}`);
       },
-      [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: async () => {
+        ends[Symbol.dispose]();
+        await cloud[Symbol.asyncDispose]();
+      },
     };
   }
 }
