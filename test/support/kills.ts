@@ -10,6 +10,8 @@ import { Random } from './load/random.ts';
 
 const EVERY_MS = 2_000;
 const JOBS = 4;
+/** Worker and link each wait for up to 10 s before they try again, and each start takes seconds on a busy machine. */
+const BACK_MS = 120_000;
 const VICTIMS = ['cloud keeper', 'cloud worker', 'host keeper', 'host worker', 'zygote'] as const;
 type Victim = (typeof VICTIMS)[number];
 
@@ -40,10 +42,16 @@ export async function kills(count: number, seed: number, tell: (line: string) =>
     killed[victim] += await kill(victim, cloud, host);
     if (i % 50 === 49) tell(`${i + 1} of ${count} killed`);
   }
-  await until(
-    'the cloud and its host are back',
-    async () => (await cloud.client.call('status', {})).hosts_connected === 1,
-  );
+  try {
+    await until(
+      'the cloud and its host are back',
+      async () => (await cloud.client.call('status', {})).hosts_connected === 1,
+      BACK_MS,
+    );
+  } catch (error) {
+    tell([...cloud.output.slice(-40), ...host.output.slice(-40)].join('\n'));
+    throw error;
+  }
   await cloud.client.call('pauseAll', { body: {} });
   const endedMs = Date.now();
   await until(
