@@ -39,6 +39,25 @@ test('a worker that crashes over a file that is no good goes on by the last one 
   }
 });
 
+test('a server that somebody starts goes by the file as it is, or not at all', async () => {
+  await using cloud = await TestCloud.start();
+  const good = fs.readFileSync(fileOf(cloud), 'utf8');
+  cloud.kill('SIGTERM');
+  await cloud.exited();
+  // As after a move to another store, which is not up yet: the former one must not be served again.
+  fs.writeFileSync(fileOf(cloud), `${good}\nstore: "postgres://127.0.0.1:1/nowhere"\n`);
+  cloud.output.length = 0;
+  const started = cloud.start();
+  const refusals = () => cloud.output.filter((line) => line.includes("can't be opened")).length;
+  await until('it has been tried again and again', () => refusals() >= 3);
+  assert.deepEqual(
+    cloud.output.filter((line) => /listening on|goes on by the last one/.test(line)),
+    [],
+  );
+  fs.writeFileSync(fileOf(cloud), good);
+  await started;
+});
+
 test('a restart into a file that is no good is refused before anything is put down', async () => {
   await using cloud = await TestCloud.start();
   const good = fs.readFileSync(fileOf(cloud), 'utf8');

@@ -48,6 +48,8 @@ export class Commits {
   readonly #options: CommitsOptions;
   /** In order; what comes is added to the last one. */
   #batches: Batch[] = [];
+  /** Full when this turn's microtasks come. */
+  #closing: Batch | null = null;
   #flushing: Promise<void> | null = null;
   #isOver = false;
 
@@ -89,12 +91,16 @@ export class Commits {
       last = emptyBatch();
       this.#batches.push(last);
     }
-    const batch = last;
-    if (batch.created.size + batch.changes.size >= MAX_CHANGES)
-      queueMicrotask(() => {
-        batch.isFull = true;
-      });
-    return batch;
+    if (last.created.size + last.changes.size >= MAX_CHANGES) this.#closeSoon(last);
+    return last;
+  }
+
+  #closeSoon(batch: Batch): void {
+    if (this.#closing === batch) return;
+    this.#closing = batch;
+    queueMicrotask(() => {
+      batch.isFull = true;
+    });
   }
 
   /** Resolves when everything that was given until now is in the store. */
@@ -111,10 +117,11 @@ export class Commits {
   }
 
   async #run(): Promise<void> {
-    while (this.#batches.length > 0 && !this.#isOver) {
+    while (!this.#isOver) {
       // What comes in the same turn comes along.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      const batch = this.#batches.shift() ?? emptyBatch();
+      const batch = this.#batches.shift();
+      if (batch === undefined) return;
       const result = await this.#write(batch);
       if (result === null) return;
       for (const { run, settle } of batch.created.values()) settle(!result.known.has(run.key));

@@ -52,6 +52,7 @@ export class Leader implements AsyncDisposable {
   readonly #options: LeaderOptions;
   readonly #fence: Fence;
   readonly #renewing: NodeJS.Timeout;
+  #renewed: Promise<void> = Promise.resolve();
   readonly #chains: Chains;
   readonly commits: Commits;
   readonly dispatcher: Dispatcher;
@@ -80,7 +81,9 @@ export class Leader implements AsyncDisposable {
     this.#options = options;
     this.#fence = fence;
     this.#leasedUntil = sent + LEASE_MS;
-    this.#renewing = setInterval(() => void this.#renew(), LEASE_MS / 4);
+    this.#renewing = setInterval(() => {
+      this.#renewed = this.#renew();
+    }, LEASE_MS / 4);
     this.feed = new Feed({
       store,
       clock,
@@ -369,6 +372,8 @@ export class Leader implements AsyncDisposable {
     await this.hub.close();
     await this.commits.flush();
     this.dispatcher[Symbol.dispose]();
+    // One that comes after the release would take the lease back.
+    await this.#renewed;
     await this.#options.store.leases.release(this.#fence);
   }
 }

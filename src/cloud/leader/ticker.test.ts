@@ -219,7 +219,7 @@ test('a leader takes over when jobs are due next, unless another definition or o
     const rules = cloud.rules;
     const [kept] = await cloud.store.nextDue.many([id], rules);
     assert.ok(kept !== undefined, `nothing is kept by ${rules}`);
-    await cloud.store.nextDue.save([{ ...kept, ...change }], rules);
+    await cloud.store.nextDue.save([{ ...kept, ...change }], rules, null);
     return kept.dueMs;
   };
   const next = async () => (await cloud.restart()).ticker.nextOf(id);

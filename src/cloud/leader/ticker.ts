@@ -468,7 +468,7 @@ export class Ticker {
 
   /** Whatever is due before that is in the ledger already, so it holds from whichever watermark one goes on. */
   async #saveNextDue(): Promise<void> {
-    const { store, book, rules } = this.#options;
+    const { store, book, rules, fence } = this.#options;
     const some = this.#unsaved.values().take(SAVED_AT_ONCE).toArray();
     for (const ids of slicesOf(some, JOBS_AT_ONCE)) {
       const kept = ids.flatMap((jobId): KeptNextDue[] => {
@@ -477,7 +477,7 @@ export class Ticker {
           ? []
           : [{ jobId, version: entry.version, dueMs: timeline.nextMs }];
       });
-      await store.nextDue.save(kept, rules);
+      await store.nextDue.save(kept, rules, fence);
       for (const id of ids) this.#unsaved.delete(id);
     }
   }

@@ -105,14 +105,28 @@ async function prepare(file: string, keeper: KeeperChannel): Promise<Prepared> {
     return await prepared(present, keeper);
   } catch (error) {
     const problem = expected(error);
-    const last = keeper.isSuccessor || problem === null ? null : loadLastGood(file, keeper);
-    if (last === null || last.text === present?.text) throw error;
-    const found = await prepared(last, keeper);
+    const found = keeper.isSuccessor || problem === null ? null : await preparedByLast(file, keeper, present);
+    if (found === null) throw error;
     found.log.error(
       { problem },
       'the configuration is no good: this worker goes on by the last one that served',
     );
     return found;
+  }
+}
+
+/** Null: there is none, or it is no better. Then what is wrong with the file as it is matters. */
+async function preparedByLast(
+  file: string,
+  keeper: KeeperChannel,
+  present: Loaded | null,
+): Promise<Prepared | null> {
+  try {
+    const last = loadLastGood(file, keeper);
+    return last === null || last.text === present?.text ? null : await prepared(last, keeper);
+  } catch (error) {
+    if (expected(error) === null) throw error;
+    return null;
   }
 }
 

@@ -93,7 +93,7 @@ async function fill(store: Store): Promise<void> {
   await store.leases.acquire('leader', 'one', 0);
   await store.idempotencyKeys.claim('k', 'r', 0, 10);
   await store.settings.set('s', { TEXT });
-  await store.nextDue.save([{ jobId: job.id, version: 1, dueMs: 7 }], 'rules');
+  await store.nextDue.save([{ jobId: job.id, version: 1, dueMs: 7 }], 'rules', null);
   const incident = { id: 'i', job: 'shop/a', openedMs: 1, TEXT };
   const gathering = { kind: 'opened', group: 'g', dueMs: 2, TEXT };
   const delivery = { id: 'd', channel: 'mail', notice: { TEXT }, dueMs: 3 };

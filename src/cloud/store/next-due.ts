@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Access } from './access.ts';
 import { type Columns, listOf, namesOf } from './batch.ts';
+import type { Fence } from './leases.ts';
 import { together } from './together.ts';
 import type { JobId } from './vocabulary.ts';
 
@@ -29,10 +30,10 @@ export class NextDue {
     this.#access = access;
   }
 
-  async save(kept: readonly KeptNextDue[], rules: string): Promise<void> {
+  async save(kept: readonly KeptNextDue[], rules: string, fence: Fence | null): Promise<void> {
     const rows = kept.map(({ jobId, version, dueMs }) => ({ job_id: jobId, version, due_ms: dueMs, rules }));
     const names = namesOf(NEXT_DUE);
-    await together(this.#access, null, {
+    await together(this.#access, fence, {
       kept: {
         columns: NEXT_DUE,
         rows,

@@ -184,7 +184,7 @@ function standingRow(standing: RunStanding): Record<keyof typeof STANDING, strin
   };
 }
 
-function changedPart(changes: readonly RunChange[]): Part {
+function changedPart(changes: readonly RunChange[]): Part<keyof typeof CHANGED> {
   const rows = changes.map((change) => ({ key: change.key, ...standingRow(change) }));
   const assignments = sql.raw(
     namesOf(STANDING)
@@ -201,7 +201,7 @@ function changedPart(changes: readonly RunChange[]): Part {
   };
 }
 
-function attemptedPart(attempts: readonly FormerAttempt[]): Part {
+function attemptedPart(attempts: readonly FormerAttempt[]): Part<keyof typeof ATTEMPT> {
   const rows = attempts.map((attempt) => ({
     run_key: attempt.runKey,
     attempt: attempt.attempt,
@@ -226,7 +226,9 @@ function attemptedPart(attempts: readonly FormerAttempt[]): Part {
 }
 
 /** Of each parent the last one counts. */
-function arrivalParts(arrivals: readonly Arrival[]): { readonly arrived: Part; readonly consumed: Part } {
+function arrivalParts(
+  arrivals: readonly Arrival[],
+): Record<'arrived' | 'consumed', Part<keyof typeof ARRIVAL>> {
   const last = new Map(arrivals.map((arrival) => [JSON.stringify([arrival.jobId, arrival.parent]), arrival]));
   const rows = [...last.values()].map(({ jobId, parent, result }) => ({
     job_id: jobId,

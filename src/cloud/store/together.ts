@@ -86,10 +86,16 @@ async function atOnce(access: Access, fence: Fence | null, parts: Named): Promis
     const { rows } = await access.retried(() => statement.execute(access.db));
     return rows[0] ?? {};
   } catch (error) {
-    if (fence !== null && error instanceof Error && error.message.includes(`"${LEASE_LOST}"`))
-      throw leaseLost(fence);
+    if (fence !== null && isOfLease(error)) throw leaseLost(fence);
     throw error;
   }
+}
+
+/** invalid_text_representation; the message around the word is in the server's language. */
+function isOfLease(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && error.code === '22P02' && error.message.includes(LEASE_LOST)
+  );
 }
 
 function complete({ statement, returns }: Part, c: RawBuilder<unknown>): RawBuilder<unknown> {

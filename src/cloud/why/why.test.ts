@@ -59,6 +59,12 @@ test('what was skipped for the run before it says what that one waits for', () =
   const now = explain(facts({ fire: skipped, others }), null);
   assert.deepEqual(now.slice(2, 5), told);
   assert.deepEqual(explain(facts({ fire: skipped, others }), NOON).slice(1), told);
+  const later = [{ run: run({ queuedMs: NOON + MINUTE }), waitsFor: null, hostName: null }];
+  assert.deepEqual(
+    explain(facts({ fire: skipped, others: later }), NOON).slice(1),
+    told.slice(0, 1),
+    'what came after it was not in its way',
+  );
 });
 
 test('a job without a schedule tells of its latest run', () => {

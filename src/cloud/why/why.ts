@@ -138,9 +138,11 @@ function ofFire(facts: Facts, { became, dueMs, decidedMs }: LedgerEntry): string
 }
 
 /** Who has not ended, where a fire was skipped for that. */
-function inTheWay(facts: Facts, { became }: LedgerEntry): string[] {
+function inTheWay(facts: Facts, { became, decidedMs }: LedgerEntry): string[] {
   if (became.verdict !== 'skipped' || (became.reason !== 'overlap' && became.reason !== 'limit')) return [];
-  return facts.others.filter(({ run }) => run.state !== 'ended').flatMap((each) => ofOther(facts, each));
+  return facts.others
+    .filter(({ run }) => run.state !== 'ended' && run.queuedMs <= decidedMs)
+    .flatMap((each) => ofOther(facts, each));
 }
 
 function ofOther(facts: Facts, other: RunFacts): string[] {

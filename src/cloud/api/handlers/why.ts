@@ -57,16 +57,17 @@ const why: Handler<'why'> = async (call) => {
   };
 };
 
-/** Those that have not ended, oldest first; where there are none, the latest one, if that came after the fire. */
+/** Those that have not ended, the ones that have begun first; where there are none, the latest one, if that came after the fire. */
 async function othersOf(
-  { store }: Cloud,
+  { store, leader }: Cloud,
   { id: jobId }: AppliedJob,
   fire: LedgerEntry | null,
   run: RunRecord | null,
 ): Promise<RunRecord[]> {
-  const underWay = await store.runs.list({ jobId, state: 'active', limit: OTHERS + 1 });
-  const others = underWay.items.filter(({ key }) => key !== run?.key).toReversed();
-  if (others.length > 0) return others.slice(0, OTHERS);
+  const { begun, waiting } = leader.dispatcher.ongoing(jobId);
+  const keys = [...begun, ...waiting].filter((key) => key !== run?.key).slice(0, OTHERS);
+  const others = await store.runs.many(keys);
+  if (others.length > 0) return others.toSorted((a, b) => keys.indexOf(a.key) - keys.indexOf(b.key));
   const { items } = await store.runs.list({ jobId, limit: 1 });
   return items.filter(({ key, queuedMs }) => key !== run?.key && queuedMs > (fire?.decidedMs ?? 0));
 }

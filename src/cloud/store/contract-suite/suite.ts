@@ -509,8 +509,9 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
         { jobId: b, version: 1, dueMs: null },
       ],
       'tz 1',
+      null,
     );
-    await store.nextDue.save([{ jobId: a, version: 2, dueMs: 2_000 }], 'tz 2');
+    await store.nextDue.save([{ jobId: a, version: 2, dueMs: 2_000 }], 'tz 2', null);
     assert.deepEqual(await store.nextDue.many([a, b], 'tz 1'), [{ jobId: b, version: 1, dueMs: null }]);
     assert.deepEqual(await store.nextDue.many([a, b], 'tz 2'), [{ jobId: a, version: 2, dueMs: 2_000 }]);
     assert.deepEqual(await store.nextDue.many([b], 'tz 2'), []);
