@@ -1,7 +1,7 @@
 // Dispatch: from an API call to the first line of a run, a batch of 10,000 runs over 100 hosts, 100,000 schedules, and 10,000
 // jobs that are due at one instant. On SQLite and PostgreSQL. Aims: p50 <= 5 ms and p99 <= 20 ms; >= 3,000 runs/s
 // (PostgreSQL); lateness p99 <= 100 ms and <= 300 MB; all within 5 s, nobody else late by more than 1 s.
-//   npm run bench -- dispatch [--only latency|batch|schedules|instant] [--quick]
+//   npm run bench -- dispatch [--only latency|batch|schedules|instant] [--store sqlite|postgres] [--quick]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,11 +21,16 @@ import { median, quantile } from './support/statistics.ts';
 import { printTable } from './support/table.ts';
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, quick: { type: 'boolean', default: false } },
+  options: {
+    only: { type: 'string' },
+    store: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+  },
 });
 const ROOT = join(import.meta.dirname, '..');
-const STORES = ['sqlite', 'postgres'] as const;
-type StoreKind = (typeof STORES)[number];
+const KINDS = ['sqlite', 'postgres'] as const;
+type StoreKind = (typeof KINDS)[number];
+const STORES = KINDS.filter((kind) => values.store === undefined || values.store === kind);
 
 const folder = mkdtempSync(join(tmpdir(), 'rocksy-dispatch-'));
 const noise = new Noise();

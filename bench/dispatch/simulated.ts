@@ -33,6 +33,8 @@ if (leader === null) throw new Error('somebody else leads');
 // As the server itself does when it has started.
 globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 
+/** What was due before was due while this process started. */
+let servesMs = Number.POSITIVE_INFINITY;
 /** When each run was asked for on its host, less when it was due. */
 const lateness: number[] = [];
 let ended = 0;
@@ -52,7 +54,8 @@ function addHost({ dispatcher }: Leader, number: number): void {
         readonly env?: { readonly ROCKSY_DUE?: string };
       };
       const nowMs = Date.now();
-      if (env?.ROCKSY_DUE !== undefined) lateness.push(nowMs - Date.parse(env.ROCKSY_DUE));
+      const dueMs = env?.ROCKSY_DUE === undefined ? null : Date.parse(env.ROCKSY_DUE);
+      if (dueMs !== null && dueMs >= servesMs) lateness.push(nowMs - dueMs);
       setImmediate(() => {
         ended++;
         dispatcher.hostReports(slot, view(key, 'ended', nowMs));
@@ -97,7 +100,10 @@ function view(key: string, state: 'running' | 'ended', nowMs: number): RunView {
 const restart = () => Promise.resolve();
 const cloud = { version: '0', startedMs: Date.now(), store, leader, clock: systemClock, log, restart };
 const api = await Api.create({ cloud, requestsPerMinute: 100_000_000 });
-api.server().listen(socket, () => process.send?.({ listening: true }));
+api.server().listen(socket, () => {
+  servesMs = Date.now();
+  process.send?.({ listening: true });
+});
 
 process.on('message', (message) => {
   if (message === 'counts')

@@ -125,8 +125,9 @@ export class Commits {
       const result = await this.#write(batch);
       if (result === null) return;
       for (const { run, settle } of batch.created.values()) settle(!result.known.has(run.key));
-      if (result.eventId !== null) this.#options.published(batch.events, result.eventId);
+      // Whoever listens can wait for what has been asked for to be done.
       for (const act of batch.after) act();
+      if (result.eventId !== null) this.#options.published(batch.events, result.eventId);
     }
   }
 

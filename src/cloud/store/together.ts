@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Access } from './access.ts';
 import { type Columns, type RowOf, rowsOf } from './batch.ts';
-import type { Engine } from './dialects/index.ts';
+import { type Engine, PREPARED } from './dialects/index.ts';
 import { checkFence, type Fence, leaseLost, leaseOf } from './leases.ts';
 
 /** A statement that is done for each of some rows. */
@@ -81,7 +81,7 @@ async function atOnce(access: Access, fence: Fence | null, parts: Named): Promis
     columns.push(sql`coalesce((SELECT '1' FROM lease), ${sql.lit(LEASE_LOST)})::integer AS led`);
   }
   if (tables.length === 0) return {};
-  const statement = sql<Results>`WITH ${sql.join(tables)} SELECT ${columns.length === 0 ? sql`1` : sql.join(columns)}`;
+  const statement = sql<Results>`${sql.raw(PREPARED)}WITH ${sql.join(tables)} SELECT ${columns.length === 0 ? sql`1` : sql.join(columns)}`;
   try {
     const { rows } = await access.retried(() => statement.execute(access.db));
     return rows[0] ?? {};

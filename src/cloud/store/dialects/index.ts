@@ -3,4 +3,5 @@
 // Must not know any table.
 export type { Engine } from './engine.ts';
 export { postgresEngine } from './postgres.ts';
+export { PREPARED } from './prepared.ts';
 export { sqliteEngine } from './sqlite.ts';
