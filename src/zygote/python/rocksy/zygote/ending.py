@@ -26,7 +26,6 @@ def end_python() -> None:
     """
     threading._shutdown()
     atexit._run_exitfuncs()
-    gc.collect()  # closes files that hang in cycles
     flush_streams()
     close_files()
 
@@ -38,7 +37,10 @@ def flush_streams() -> None:
 
 
 def close_files() -> None:
-    """Those that the run has opened and not closed. Objects of the bootstrap are frozen, which leaves them out."""
+    """
+    Those that the run has opened and not closed, in cycles that nobody reaches too: the collector would close the
+    buffer of a text file before the text is in it. Objects of the bootstrap are frozen, which leaves them out.
+    """
     failure: Exception | None = None
     # type(): an isinstance() would wake lazy objects, which pretend to be of another class.
     opened = [each for each in gc.get_objects() if issubclass(type(each), io.IOBase)]
