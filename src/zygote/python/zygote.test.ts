@@ -110,7 +110,7 @@ describe('python: the bootstrap', () => {
     const runs = [job('Hello'), job('Leaving', { code: 1 }), job('Fail', { how: 'builtin' }), job('Ends')];
     for (const [index, what] of runs.entries()) {
       await daemon.run(`r${index}`, what, { cwd: zygote.folder });
-      assert.doesNotMatch(logOf(zygote, `r${index}`), /bootstrap (exit|finalizer|Finalize)/);
+      assert.doesNotMatch(logOf(zygote, `r${index}`), /bootstrap (exit|finalizer)/);
       daemon.send({ op: 'ack', key: `r${index}` });
     }
     daemon.send({ op: 'drain' });
@@ -119,7 +119,6 @@ describe('python: the bootstrap', () => {
       .split('\n')
       .filter((line) => line.startsWith('bootstrap '));
     assert.deepEqual(lines.sort(), [
-      `bootstrap Finalize in ${zygote.pid}`,
       `bootstrap exit handler in ${zygote.pid}`,
       `bootstrap finalizer in ${zygote.pid}`,
     ]);
@@ -156,6 +155,19 @@ describe('python: the bootstrap', () => {
       .filter((tid) => Number(tid) !== zygote.pid)
       .map((tid) => readFileSync(join(folder, tid, 'comm'), 'utf8'));
     assert.deepEqual(names, ['price watcher\n']);
+  });
+});
+
+describe('python: a thread of the bootstrap that the pool allows', () => {
+  test('takes no signal away from the zygote', async () => {
+    await using zygote = startZygote({ config: { ...fixture('threads.py'), prefork: 2 } });
+    const daemon = await Conversation.serve(zygote);
+    for (let round = 0; round < 20; round++) {
+      assert.equal((await daemon.run(`r${round}`, job('Hello'))).code, 0);
+      daemon.send({ op: 'ack', key: `r${round}` });
+    }
+    process.kill(zygote.pid, 'SIGTERM');
+    assert.equal((await zygote.exit).code, 0);
   });
 });
 
@@ -266,6 +278,7 @@ describe('python: results and exit codes', () => {
     [null, 0, []],
     [3, 3, []],
     [300, 44, []],
+    [-1, 255, []],
     ['no customers', 1, ['error no customers']],
   ];
   for (const [code, told, lines] of exits) {
@@ -275,7 +288,7 @@ describe('python: results and exit codes', () => {
       assert.equal((await daemon.run('a', job('Leaving', { code }))).code, told);
       assert.deepEqual(facts(zygote, 'a'), [...lines, `exit ${told}`]);
       const said = typeof code === 'string' ? `${code}\n` : '';
-      assert.equal(logOf(zygote, 'a').replace(said, ''), 'before\nin a bufferexit handler\n');
+      assert.equal(logOf(zygote, 'a').replace(said, ''), 'before\nin a bufferexit handler\nthe end');
     });
   }
 

@@ -78,7 +78,6 @@ def _settle() -> None:
     """What the bootstrap may have left that must not act in the zygote, or again in each child."""
     for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
         signal.setitimer(timer, 0)
-    signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - _KEPT_SIGNALS:
         if signal.getsignal(number) not in (signal.SIG_DFL, None):
             signal.signal(number, signal.SIG_DFL)

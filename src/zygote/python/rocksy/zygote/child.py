@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from . import fork_repairs, run_file, system, test_kill
+from . import fork_repairs, run_file, signals, system, test_kill
 from .classes import Classes
 from .config import Config
 from .messages import request_of
@@ -42,13 +42,11 @@ class Child:
         for descriptor in descriptors:
             os.close(descriptor)
         os.setsid()
-        for number in (signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
         if not self._config.leave_children:
             system.prctl(system.PR_SET_CHILD_SUBREAPER, 1)
         fork_repairs.disown()
         self._identity = f"{os.getpid()} {system.stat_field(_START_TIME)} {self._boot_id}"
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())  # fork and exec keep a mask: empty it before anybody's code
+        signals.set_default()
 
     def park(self, ours: socket.socket) -> NoReturn:
         """Waits for a run; ends with the zygote."""

@@ -43,9 +43,6 @@ def _disown_helpers() -> None:
     process = sys.modules.get("multiprocessing.process")
     if process is not None:
         process._children = set()
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util._finalizer_registry.clear()
 
 
 def _reseed_numpy() -> None:

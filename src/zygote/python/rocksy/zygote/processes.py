@@ -8,6 +8,7 @@ from os import fork  # now, before the bootstrap may put another function in its
 from resource import struct_rusage
 from typing import NoReturn, Protocol
 
+from . import signals
 from .failure import trace
 from .system import write_all
 
@@ -50,14 +51,10 @@ class Processes:
 
     def fork(self, purpose: Process, main: Callable[[], NoReturn]) -> int:
         """The pid. Throws OSError when there is no child."""
-        pid = fork()
-        if pid == 0:
-            try:
-                main()
-            except BaseException as error:
-                write_all(2, trace(error))
-            finally:
-                os._exit(NOTHING_RUN)
+        with signals.held_back():
+            pid = fork()
+            if pid == 0:
+                _be(main)
         self.forks += 1
         self._by_pid[pid] = purpose
         return pid
@@ -116,6 +113,16 @@ class Processes:
                 stranger(pid)
             else:
                 purpose.reaped(status, usage)
+
+
+def _be(main: Callable[[], NoReturn]) -> NoReturn:
+    """The child. Whatever happens, it does not come back into the zygote's loop."""
+    try:
+        main()
+    except BaseException as error:
+        write_all(2, trace(error))
+    finally:
+        os._exit(NOTHING_RUN)
 
 
 def how_it_ended(status: int) -> str:

@@ -9,6 +9,7 @@ import sys
 from select import POLLIN, poll  # now: the bootstrap may take it away (gevent does)
 from typing import Any, NoReturn
 
+from . import signals
 from .child import Child
 from .classes import Classes
 from .config import Config
@@ -20,14 +21,12 @@ from .processes import NEVER, Processes
 from .runs import MainProcess, Runs
 from .sessions import Sessions
 from .start_request import problem_of
-from .system import now_ms, signalfd
+from .system import now_ms
 
 LISTENER = 3
 #: So many starts in a turn, then claims, deaths and deadlines have their turn.
 _STARTS_PER_TURN = 8
 _LONGEST_WAIT_MS = 86_400_000
-_SIGNALS = (signal.SIGCHLD, signal.SIGTERM)
-_SIGNALFD_SIGINFO_BYTES = 128
 
 
 class Zygote:
@@ -35,9 +34,7 @@ class Zygote:
         """`inherited`: descriptors that were open before anything of the user's was loaded."""
         self._config = config
         self._inherited = inherited
-        # Blocked for poll(2) to see them; each child unblocks them.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        self._signals = signalfd(_SIGNALS)
+        self._signals, self._signalling = signals.receive()
         self._processes = Processes()
         self._parking = Parking(config.prefork)
         self._poll = poll()
@@ -83,12 +80,7 @@ class Zygote:
         return None if next_at == NEVER else max(0, min(next_at - now_ms(), _LONGEST_WAIT_MS))
 
     def _read_signals(self) -> None:
-        try:
-            data = os.read(self._signals, 64 * _SIGNALFD_SIGINFO_BYTES)
-        except BlockingIOError:
-            return
-        # struct signalfd_siginfo: ssi_signo first, whose low byte is all of it
-        if signal.SIGTERM in data[::_SIGNALFD_SIGINFO_BYTES]:
+        if signal.SIGTERM in signals.received(self._signals):
             self._drain()
         self._processes.reap(self._runs.stray_reaped)
 
@@ -183,7 +175,7 @@ class Zygote:
 
     def _own_descriptors(self) -> list[int]:
         """What no child may keep."""
-        ours = [self._signals, self._processes.reports]
+        ours = [self._signals, self._signalling, self._processes.reports]
         return [*ours, *self._sessions.descriptors(), *self._parking.descriptors()]
 
     def _give(self, process: MainProcess) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import NoReturn
 
-from . import bootstrap, system, test_kill
+from . import bootstrap, signals, system, test_kill
 from .config import StartError, take_config
 from .failure import trace
 from .server import LISTENER, Zygote
@@ -25,17 +24,12 @@ def start() -> NoReturn:
         system.prctl(system.PR_SET_CHILD_SUBREAPER, 1)
     except (StartError, OSError) as error:
         sys.exit(str(error))
-    ignore_signals()
+    signals.ignore()
     inherited = system.open_descriptors()
     classes = bootstrap.load(config)
-    ignore_signals()
+    signals.ignore()
     try:
         Zygote(config, classes, inherited).serve()
     except BaseException as error:
         system.write_all(2, trace(error))
         os._exit(70)
-
-
-def ignore_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_IGN)

@@ -1,18 +1,14 @@
-"""What Python does not have of the system: prctl(2), signalfd(2), the title of the process."""
+"""What Python does not have of the system: prctl(2), the title of the process; and calls that do not throw."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import time
-from collections.abc import Iterable
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
-#: sigset_t has so many bytes in glibc and in musl.
-_SIGSET_BYTES = 128
 _ARG_START, _ARG_END = 48, 49
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -23,22 +19,9 @@ def now_ms() -> int:
 
 
 def prctl(option: int, argument: int) -> None:
-    _checked("prctl", _libc.prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3))
-
-
-def signalfd(signals: Iterable[signal.Signals]) -> int:
-    """Not blocking, not inherited. The signals must be blocked."""
-    mask = ctypes.create_string_buffer(_SIGSET_BYTES)
-    for number in signals:
-        _checked("sigaddset", _libc.sigaddset(mask, number))
-    return _checked("signalfd", _libc.signalfd(-1, mask, os.O_NONBLOCK | os.O_CLOEXEC))
-
-
-def _checked(what: str, result: int) -> int:
-    if result < 0:
+    if _libc.prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3) != 0:
         error = ctypes.get_errno()
-        raise OSError(error, f"{what}: {os.strerror(error)}")
-    return result
+        raise OSError(error, f"prctl: {os.strerror(error)}")
 
 
 def send_signal(pid: int, number: int) -> bool:
