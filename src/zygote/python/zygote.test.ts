@@ -56,7 +56,7 @@ describe('python: the bootstrap', () => {
       fixture('throws.py'),
       /^Traceback.*:\n {2}File ".*throws\.py", line 1[\s\S]*RuntimeError: no configuration/,
     ],
-    ['calls sys.exit(0)', fixture('exits.py'), /the bootstrap called exit\nbye\n/],
+    ['calls sys.exit()', fixture('exits.py'), /the bootstrap called exit: no settings\nbye\n/],
     ['has a syntax error', fixture('broken.py'), /broken\.py", line 1\n[\s\S]*SyntaxError/],
     ['does not exist', fixture('missing.py'), /missing\.py/],
     ['has a before_fork() that raises', fixture('hook_fails.py'), /RuntimeError: cannot close/],

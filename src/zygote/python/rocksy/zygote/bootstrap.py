@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.util
 import io
@@ -15,7 +14,7 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import NoReturn
 
-from . import system
+from . import fork_repairs, system
 from .classes import Classes
 from .config import Config
 from .ending import flush_logging, flush_streams, leave_zygote
@@ -33,8 +32,8 @@ def load(config: Config) -> Classes:
         before_fork = getattr(classes.bootstrap, "before_fork", None)
         if before_fork is not None:
             before_fork()
-    except SystemExit:
-        _fail("the bootstrap called exit\n")
+    except SystemExit as leaving:
+        _fail("the bootstrap called exit" + ("" if leaving.code is None else f": {leaving.code}") + "\n")
     except BaseException as error:
         _fail(trace(error))
     _settle()
@@ -88,7 +87,7 @@ def _settle() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
     _name_threads()
-    gc.collect()
+    fork_repairs.prepare()
 
 
 def _name_threads() -> None:

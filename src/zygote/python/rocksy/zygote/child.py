@@ -90,15 +90,17 @@ class Child:
     def probe(self) -> NoReturn:
         """Goes all the way, with files of its own, and leaves nothing."""
         file = f"{self._config.runs}/.probe-{os.getpid()}"
+        problem = None
         try:
             run_file.claim(f"{file}.run", self._identity)
             self._open_log(f"{file}.log")
         except (run_file.Unclaimed, OSError) as error:
-            self._give_up(str(error))
-        finally:
-            for path in (f"{file}.run", f"{file}.log"):
-                if os.path.exists(path):
-                    os.unlink(path)
+            problem = str(error)
+        for path in (f"{file}.run", f"{file}.log"):
+            if os.path.exists(path):
+                os.unlink(path)
+        if problem is not None:
+            self._give_up(problem)
         self.title("probe")
         os._exit(0)
 

@@ -2,7 +2,8 @@
 What a forked process has to change in the standard library's state, which was the zygote's.
 
 Not here, since Python does it itself (os.register_at_fork): random.seed(), the locks of threading and logging, the
-threads of concurrent.futures. os.urandom(), and with it secrets, uuid4() and ssl, is the kernel's or knows of forks.
+threads of concurrent.futures, multiprocessing's finalizers. os.urandom(), and with it secrets and uuid4(), is the
+kernel's, and OpenSSL knows of forks.
 """
 
 from __future__ import annotations
@@ -12,12 +13,20 @@ import sys
 import weakref
 
 
+def prepare() -> None:
+    """In the zygote, before its first fork."""
+    uuid = sys.modules.get("uuid")
+    if uuid is not None:
+        uuid.getnode()  # libuuid knows it; a child would have to ask a program (see _leave_libuuid)
+
+
 def disown() -> None:
     """In each child, once. The modules that come into question are those that the bootstrap has loaded."""
     _disown_exit_handlers()
     _disown_finalizers()
     _disown_helpers()
     _reseed_numpy()
+    _leave_libuuid()
 
 
 def _disown_exit_handlers() -> None:
@@ -50,3 +59,13 @@ def _reseed_numpy() -> None:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()
+
+
+def _leave_libuuid() -> None:
+    """
+    uuid1() has its clock sequence of libuuid, which keeps one for a process and its children: two of them in the same
+    microsecond get the same UUID. Python's own way draws one each time.
+    """
+    uuid = sys.modules.get("uuid")
+    if uuid is not None:
+        uuid._generate_time_safe = None

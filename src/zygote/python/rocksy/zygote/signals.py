@@ -1,7 +1,7 @@
 """
 The signals that the zygote waits for: SIGCHLD and SIGTERM, as bytes in a pipe.
 
-Handlers and not a mask with signalfd(2): a thread of the bootstrap, where the pool allows it, has a mask of its own, and
+Handlers and not a mask with signalfd(2): a thread of the bootstrap, where the pool allows it, has a mask of its own and
 would take the signal away.
 """
 

@@ -19,7 +19,9 @@ def problem_of(request: dict[str, Any]) -> str | None:
         return '"file" must be 1 to 250 letters, digits, ".", "_", "-" or "~"'
     name = request.get("class")
     if not isinstance(name, str) or name == "":
-        return 'a python pool runs a "class", not "argv"' if "argv" in request else '"class" must be the name of a class'
+        return (
+            'a python pool runs a "class", not "argv"' if "argv" in request else '"class" must be the name of a class'
+        )
     log = request.get("log", f"{file}.log")
     if not isinstance(log, str) or log in ("", ".", "..") or len(_bytes(log)) > 255 or "/" in log or "\0" in log:
         return '"log" must be the name of a file, without a folder'

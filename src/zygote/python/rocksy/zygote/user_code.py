@@ -72,7 +72,9 @@ class UserCode:
         except (TypeError, ValueError, RecursionError) as error:
             return self._no_result(f"the result can't be written as JSON: {error}")
         if size > run_file.MOST_RESULT_BYTES:
-            return self._no_result(f"the result is {size} bytes of JSON, of which {run_file.MOST_RESULT_BYTES} are allowed")
+            return self._no_result(
+                f"the result is {size} bytes of JSON, of which {run_file.MOST_RESULT_BYTES} are allowed"
+            )
         self._write(f"result {text}")
         return 0
 
