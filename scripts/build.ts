@@ -10,7 +10,12 @@ const source = join(root, 'src');
 const dist = join(root, 'dist');
 
 /** Files that are run as they are. tsc does not copy them. */
-const assets = ['zygote/php/*.php', 'zygote/command/*.pl'];
+const assets = [
+  'zygote/php/*.php',
+  'zygote/python/*.py',
+  'zygote/python/rocksy/**/*.py',
+  'zygote/command/*.pl',
+];
 
 rmSync(dist, { recursive: true, force: true });
 

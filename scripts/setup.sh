@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what a checkout needs, and nothing that is there already: PHP and Symfony from Debian's packages, with
-# --for-tests PostgreSQL too, then the npm packages (Node 24 among them). Says nothing when there is nothing to do.
+# Installs what a checkout needs, and nothing that is there already: PHP with Symfony and Python with Django from Debian's
+# packages, with --for-tests PostgreSQL too, then the npm packages (Node 24 among them). Says nothing when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -52,6 +52,20 @@ install_php() {
   php_is_complete || fail 'PHP was installed, but an extension or a Symfony package is still missing (see php_is_complete in scripts/setup.sh)'
 }
 
+# What the Python zygote and examples/django use; asked of Debian's interpreter, which finds Debian's packages.
+python_is_complete() {
+  /usr/bin/python3 -c 'import ctypes, sqlite3, sys, django; sys.exit(sys.version_info < (3, 9))' 2>/dev/null
+}
+
+install_python() {
+  command -v apt-get >/dev/null ||
+    fail '/usr/bin/python3 (3.9 or newer) with Django is missing, and this is no Debian to install it from'
+  echo 'setup: installing Python and Django from Debian (once)' >&2
+  quietly as_root apt-get update -q
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends python3 python3-django
+  python_is_complete || fail 'Python was installed, but a module is still missing (see python_is_complete in scripts/setup.sh)'
+}
+
 # The tests start servers of their own from these programs, and Debian's is not started: a server that is installed for
 # tests alone has no business with the machine's ports.
 postgresql_is_there() {
@@ -91,6 +105,7 @@ own_node_runs() {
 }
 
 php_is_complete || install_php
+python_is_complete || install_python
 if [ "${1:-}" = --for-tests ]; then
   postgresql_is_there || install_postgresql
 fi

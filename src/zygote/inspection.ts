@@ -20,10 +20,10 @@ export function inspect(pid: number, own: ReadonlySet<number>, knownThreads: num
   const findings: Finding[] = [];
   const tasks = threads(pid);
   if (tasks.length > knownThreads) {
-    const names = [...new Set(tasks.map((task) => task.name))].join(', ');
+    const names = new Set(tasks.filter(({ tid }) => tid !== pid).map((task) => task.name));
     findings.push({
       name: 'threads',
-      message: `the bootstrap left ${tasks.length - knownThreads} threads running (${names}); a fork takes none of them along: start them in run()`,
+      message: `the bootstrap left ${tasks.length - knownThreads} threads running (${[...names].join(', ')}); a fork takes none of them along: start them in run()`,
     });
   }
   for (const descriptor of descriptors(pid)) {

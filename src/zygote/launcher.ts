@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { listenUnix, memfd } from '../posix/index.ts';
 import { CONFIG_VARIABLE, type ZygoteConfig } from './contract.ts';
 
-export type RuntimeName = 'php' | 'command';
+export type RuntimeName = 'php' | 'python' | 'command';
 
 /** The account that a pool's processes belong to. */
 export interface Account {
@@ -61,6 +61,7 @@ const NODE_FLAGS = ['--v8-pool-size=0', '--max-semi-space-size=1', '--disable-si
 
 const PROGRAMS: Record<RuntimeName, (interpreter: string | null, args: readonly string[]) => string[]> = {
   php: (interpreter, args) => [interpreter ?? 'php', ...PHP_FLAGS, ...args, program('php/zygote.php')],
+  python: (interpreter, args) => [interpreter ?? 'python3', ...args, program('python/zygote.py')],
   command: (_interpreter, args) => [
     process.execPath,
     ...NODE_FLAGS,

@@ -66,6 +66,8 @@ test('the tarball has compiled code and no TypeScript, tests or fixtures', () =>
 
 test('the tarball has the zygotes that are not JavaScript', () => {
   assert.ok(packed.includes('dist/zygote/php/zygote.php'));
+  assert.ok(packed.includes('dist/zygote/python/zygote.py'));
+  assert.ok(packed.includes('dist/zygote/python/rocksy/zygote/server.py'));
 });
 
 test('both executables tell their version', async () => {

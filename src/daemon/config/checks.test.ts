@@ -121,6 +121,24 @@ test('a php pool needs a bootstrap file that can be read', () => {
   assert.deepEqual(withBootstrap('    bootstrap: bootstrap.php'), []);
 });
 
+test('a python pool needs a bootstrap, or a folder of jobs', () => {
+  const withLine = (line: string) => problemsOf(`pools:\n  web:\n    runtime: python\n    ${line}`);
+  assert.deepEqual(withLine('prefork: 1'), [
+    '2: pools.web.bootstrap: missing: expected the Python file that loads the application, or `jobs`, the folder of its job classes (bootstrap: ./bootstrap.py)',
+  ]);
+  assert.deepEqual(withLine('bootstrap: bootstrap.py'), []);
+  assert.deepEqual(withLine('jobs: folder'), []);
+  assert.deepEqual(withLine('jobs: nowhere'), ['4: pools.web.jobs: DIR/nowhere is not there']);
+  assert.deepEqual(withLine('jobs: bootstrap.py'), ['4: pools.web.jobs: DIR/bootstrap.py is not a folder']);
+});
+
+test('a php pool has no folder of jobs', () => {
+  const yaml = 'pools:\n  web:\n    runtime: php\n    bootstrap: bootstrap.php\n    jobs: folder';
+  assert.deepEqual(problemsOf(yaml), [
+    '5: pools.web.jobs: a php pool finds its classes by the autoloader of its bootstrap (take it out)',
+  ]);
+});
+
 test('an interpreter must be there and executable', () => {
   const withInterpreter = (name: string) =>
     problemsOf(`pools:\n  web:\n    runtime: php\n    bootstrap: bootstrap.php\n    interpreter: ${name}`);
@@ -136,6 +154,10 @@ test('an interpreter must be there and executable', () => {
   assert.match(
     problemsOf('pools: { web: { runtime: php, bootstrap: bootstrap.php } }', elsewhere).join(),
     /^1: pools\.web\.interpreter: no program php in PATH/,
+  );
+  assert.match(
+    problemsOf('pools: { web: { runtime: python, bootstrap: bootstrap.py } }', elsewhere).join(),
+    /^1: pools\.web\.interpreter: no program python3 in PATH.*apt-get install python3,/,
   );
 });
 
@@ -157,12 +179,10 @@ test('a command pool has nothing that belongs to an interpreter', () => {
   ]);
 });
 
-test('runtimes of later releases say so', () => {
-  for (const runtime of ['node', 'python']) {
-    assert.deepEqual(problemsOf(`pools:\n  js:\n    runtime: ${runtime}\n    bootstrap: x.ts`), [
-      `3: pools.js.runtime: ${runtime} comes with a later release (php and command are there now)`,
-    ]);
-  }
+test('a runtime of a later release says so', () => {
+  assert.deepEqual(problemsOf('pools:\n  js:\n    runtime: node\n    bootstrap: x.ts'), [
+    '3: pools.js.runtime: node comes with a later release (php, python and command are there now)',
+  ]);
 });
 
 test('user and group must exist', () => {

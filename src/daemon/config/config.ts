@@ -30,9 +30,11 @@ export type SecretSource =
 
 export interface PoolConfig {
   readonly name: string;
-  readonly runtime: 'php' | 'command';
-  /** `null` for `command` pools only. */
+  readonly runtime: 'php' | 'python' | 'command';
+  /** `null` for `command` pools, and for `python` pools that have `jobs`. */
   readonly bootstrap: string | null;
+  /** Folder of job classes; for `python` pools only. */
+  readonly jobs: string | null;
   readonly prefork: number;
   /** `null`: the pool stays what the daemon is (never so when the daemon is root). */
   readonly user: string | null;

@@ -11,6 +11,11 @@ export function whyNotExecutable(path: string): string | null {
   return whyNot(path, constants.X_OK, 'not executable');
 }
 
+/** What keeps `path` from being a folder whose files we may read; `null` when nothing does. */
+export function whyNoFolder(path: string): string | null {
+  return whyNot(path, constants.R_OK | constants.X_OK, 'not readable', 'folder');
+}
+
 /** As execvp(3) looks for it: a name in the folders of `searchPath`. */
 export function findProgram(name: string, searchPath: string): string | null {
   const candidates = searchPath
@@ -20,9 +25,14 @@ export function findProgram(name: string, searchPath: string): string | null {
   return candidates.find((candidate) => whyNotExecutable(candidate) === null) ?? null;
 }
 
-function whyNot(path: string, mode: number, refused: string): string | null {
+function whyNot(
+  path: string,
+  mode: number,
+  refused: string,
+  kind: 'file' | 'folder' = 'file',
+): string | null {
   try {
-    if (!statSync(path).isFile()) return 'not a file';
+    if (statSync(path).isDirectory() !== (kind === 'folder')) return `not a ${kind}`;
     accessSync(path, mode);
     return null;
   } catch (error) {

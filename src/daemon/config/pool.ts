@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Findings, KeyPath } from '../../document/index.ts';
 import { durationMs, longestTimerMs, sizeBytes } from '../../document/index.ts';
 import type { PoolConfig } from './config.ts';
-import { findProgram, whyNotExecutable, whyUnreadable } from './files.ts';
+import { findProgram, whyNoFolder, whyNotExecutable, whyUnreadable } from './files.ts';
 import { resolveIdentity } from './identity.ts';
 import { resolveRlimits } from './rlimits.ts';
 import type { RawPool } from './schema.ts';
@@ -17,7 +17,7 @@ export interface Ground {
 }
 
 /** What only a pool with a warm interpreter has. */
-type Warm = Pick<PoolConfig, 'bootstrap' | 'prefork' | 'interpreter' | 'args'>;
+type Warm = Pick<PoolConfig, 'bootstrap' | 'jobs' | 'prefork' | 'interpreter' | 'args'>;
 
 export function resolvePool(name: string, raw: RawPool, ground: Ground): PoolConfig {
   const { findings, surroundings } = ground;
@@ -68,59 +68,111 @@ function resolveRuntime(raw: RawPool, path: KeyPath, ground: Ground): Warm & Pic
   switch (raw.runtime) {
     case 'php':
       return { runtime: 'php', ...resolvePhp(raw, path, ground) };
+    case 'python':
+      return { runtime: 'python', ...resolvePython(raw, path, ground) };
     case 'command':
       return { runtime: 'command', ...resolveCommand(raw, path, ground) };
     case 'node':
-    case 'python':
       ground.findings.problem([...path, 'runtime'], `${raw.runtime} comes with a later release`, {
-        hint: 'php and command are there now',
+        hint: 'php, python and command are there now',
       });
-      return { runtime: 'command', bootstrap: null, prefork: 0, interpreter: null, args: [] };
+      return { runtime: 'command', ...COLD };
   }
 }
 
+/** What a pool that loads nothing has. */
+const COLD: Warm = { bootstrap: null, jobs: null, prefork: 0, interpreter: null, args: [] };
+
 function resolvePhp(raw: RawPool, path: KeyPath, ground: Ground): Warm {
+  if (raw.jobs !== undefined) {
+    ground.findings.problem(
+      [...path, 'jobs'],
+      'a php pool finds its classes by the autoloader of its bootstrap',
+      {
+        hint: 'take it out',
+      },
+    );
+  }
+  if (raw.bootstrap === undefined) {
+    ground.findings.problem(
+      [...path, 'bootstrap'],
+      'missing: expected the PHP file that loads the application',
+      {
+        hint: 'bootstrap: ./bootstrap.php',
+      },
+    );
+  }
+  return { ...resolveWarm(raw, path, ground, PHP), jobs: null };
+}
+
+/** The bootstrap, the folder of jobs, or both. */
+function resolvePython(raw: RawPool, path: KeyPath, ground: Ground): Warm {
+  if (raw.bootstrap === undefined && raw.jobs === undefined) {
+    ground.findings.problem(
+      [...path, 'bootstrap'],
+      'missing: expected the Python file that loads the application, or `jobs`, the folder of its job classes',
+      { hint: 'bootstrap: ./bootstrap.py' },
+    );
+  }
   return {
-    bootstrap: resolveBootstrap(raw.bootstrap, [...path, 'bootstrap'], ground),
+    ...resolveWarm(raw, path, ground, PYTHON),
+    jobs: resolveFile(raw.jobs, [...path, 'jobs'], ground, whyNoFolder),
+  };
+}
+
+/** An interpreter, and the package of Debian's that it comes with. */
+interface Interpreter {
+  readonly name: string;
+  readonly debianPackage: string;
+}
+
+const PHP: Interpreter = { name: 'php', debianPackage: 'php-cli' };
+const PYTHON: Interpreter = { name: 'python3', debianPackage: 'python3' };
+
+function resolveWarm(raw: RawPool, path: KeyPath, ground: Ground, own: Interpreter): Omit<Warm, 'jobs'> {
+  return {
+    bootstrap: resolveFile(raw.bootstrap, [...path, 'bootstrap'], ground, whyUnreadable),
     prefork: raw.prefork ?? 2,
-    interpreter: resolveInterpreter(raw.interpreter ?? 'php', [...path, 'interpreter'], ground),
+    interpreter: resolveInterpreter(raw.interpreter ?? own.name, [...path, 'interpreter'], ground, own),
     args: Object.freeze([...(raw.args ?? [])]),
   };
 }
 
 function resolveCommand(raw: RawPool, path: KeyPath, { findings }: Ground): Warm {
-  for (const key of ['bootstrap', 'prefork', 'interpreter', 'args'] as const) {
+  for (const key of ['bootstrap', 'jobs', 'prefork', 'interpreter', 'args'] as const) {
     if (raw[key] === undefined) continue;
     findings.problem([...path, key], 'a command pool has none: each of its runs is a program of its own', {
       hint: 'take it out, or say `runtime: php`',
     });
   }
-  return { bootstrap: null, prefork: 0, interpreter: null, args: [] };
+  return COLD;
 }
 
-function resolveBootstrap(
+/** Null where nothing is written. */
+function resolveFile(
   written: string | undefined,
   path: KeyPath,
   { dir, findings }: Ground,
+  whyNot: (file: string) => string | null,
 ): string | null {
-  if (written === undefined) {
-    findings.problem(path, 'missing: expected the PHP file that loads the application', {
-      hint: 'bootstrap: ./bootstrap.php',
-    });
-    return null;
-  }
+  if (written === undefined) return null;
   const file = resolve(dir, written);
-  const why = whyUnreadable(file);
+  const why = whyNot(file);
   if (why !== null) findings.problem(path, `${file} is ${why}`);
   return file;
 }
 
-function resolveInterpreter(written: string, path: KeyPath, { dir, surroundings, findings }: Ground): string {
+function resolveInterpreter(
+  written: string,
+  path: KeyPath,
+  { dir, surroundings, findings }: Ground,
+  { debianPackage }: Interpreter,
+): string {
   if (!written.includes('/')) {
     const found = findProgram(written, surroundings.path);
     if (found !== null) return found;
     findings.problem(path, `no program ${written} in PATH, which is ${surroundings.path}`, {
-      hint: 'on Debian: apt-get install php-cli, or name the program by its path',
+      hint: `on Debian: apt-get install ${debianPackage}, or name the program by its path`,
     });
     return written;
   }

@@ -22,7 +22,7 @@ import type { GenerationFiles } from './folder.ts';
  */
 export type GenerationState = 'adopting' | 'starting' | 'serving' | 'draining' | 'gone';
 
-/** Threads that a runtime itself has: PHP one; Node's own zygote is not inspected, it loads nothing of the user's. */
+/** Threads that a runtime itself has: PHP and Python one; Node's own zygote is not inspected, it loads nothing of the user's. */
 const KNOWN_THREADS = 1;
 const OUTPUT_SHOWN_BYTES = 16_384;
 const RECONNECT_FIRST_MS = 20;
@@ -134,7 +134,7 @@ export class Generation {
 
   async #prove(options: LaunchOptions, allow: readonly string[]): Promise<void> {
     const hello = await this.#connect(0);
-    if (options.config.bootstrap !== undefined) this.#inspect(hello, allow);
+    if (options.runtime !== 'command') this.#inspect(hello, allow);
     const probe = await this.#client?.probe();
     if (probe?.ok !== true)
       throw new Error(`the probe child failed: ${probe?.message ?? 'the session ended'}`);

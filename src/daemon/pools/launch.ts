@@ -3,7 +3,7 @@ import { type Account, CONTRACT_VERSION, type LaunchOptions } from '../../zygote
 import type { PoolConfig } from '../config/index.ts';
 import type { PoolFolder } from './folder.ts';
 
-/** How a generation's zygote is started. Throws where the bootstrap is not there. */
+/** How a generation's zygote is started. Throws where the bootstrap or the folder of jobs is not there. */
 export function launchOptionsOf(
   config: PoolConfig,
   folder: PoolFolder,
@@ -13,7 +13,10 @@ export function launchOptionsOf(
   env: ReadonlyMap<string, string>,
 ): LaunchOptions {
   // Release symlinks are resolved once a generation, so that old framework and new classes never mix.
-  const bootstrap = config.bootstrap === null ? null : fs.realpathSync(config.bootstrap);
+  const resolved = (path: string | null): string | undefined =>
+    path === null ? undefined : fs.realpathSync(path);
+  const bootstrap = resolved(config.bootstrap);
+  const jobs = resolved(config.jobs);
   const files = folder.files(number);
   return {
     runtime: config.runtime,
@@ -31,7 +34,8 @@ export function launchOptionsOf(
       version: CONTRACT_VERSION,
       pool: config.name,
       generation: number,
-      ...(bootstrap === null ? {} : { bootstrap }),
+      ...(bootstrap === undefined ? {} : { bootstrap }),
+      ...(jobs === undefined ? {} : { jobs }),
       runs: folder.runs,
       prefork: config.prefork,
       claim_timeout_ms: config.claimTimeoutMs,

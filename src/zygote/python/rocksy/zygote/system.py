@@ -1,0 +1,69 @@
+"""What Python does not have of the system: prctl(2), the title of the process; and calls that do not throw."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+_ARG_START, _ARG_END = 48, 49
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def prctl(option: int, argument: int) -> None:
+    if _libc.prctl(option, ctypes.c_ulong(argument), *[ctypes.c_ulong(0)] * 3) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"prctl: {os.strerror(error)}")
+
+
+def send_signal(pid: int, number: int) -> bool:
+    """Whether it was sent: not so to a process of another user, nor with a number that is none."""
+    try:
+        os.kill(pid, number)
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def open_descriptors() -> list[int]:
+    numbers = [int(name) for name in os.listdir("/proc/self/fd")]
+    return [number for number in numbers if os.path.lexists(f"/proc/self/fd/{number}")]  # but the folder's own
+
+
+def write_all(descriptor: int, text: str) -> None:
+    """Past all of Python's buffers. What cannot be written has nobody who would be told."""
+    rest = text.encode("utf-8", "replace")
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    except OSError:
+        pass
+
+
+def stat_field(number: int) -> int:
+    """Of /proc/self/stat, behind the name, which may hold spaces and brackets (proc_pid_stat(5))."""
+    with open("/proc/self/stat", "rb") as file:
+        text = file.read()
+    return int(text[text.rindex(b")") + 2 :].split()[number - 3])
+
+
+class Title:
+    """What ps(1) shows: the memory that the arguments lie in, as far as it goes (setproctitle(3) does the same)."""
+
+    def __init__(self) -> None:
+        self._start = stat_field(_ARG_START)
+        self._bytes = stat_field(_ARG_END) - self._start
+
+    def set(self, text: str) -> None:
+        if self._start == 0:
+            return  # this kernel does not tell
+        title = text.encode("utf-8", "replace").replace(b"\0", b" ")[: self._bytes - 1]
+        ctypes.memmove(self._start, title.ljust(self._bytes, b"\0"), self._bytes)
