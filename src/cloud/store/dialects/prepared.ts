@@ -25,6 +25,7 @@ export function preparing(pool: pg.Pool): PostgresPool {
       return known;
     },
     end: () => pool.end(),
+    options: pool.options,
   };
 }
 
