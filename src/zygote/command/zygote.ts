@@ -3,12 +3,10 @@
 import { join } from 'node:path';
 import { descriptors, setChildSubreaper, setCloseOnExec } from '../../posix/index.ts';
 import { LISTEN_FD, type ZygoteConfig } from '../contract.ts';
+import { Reports, Runs, Server, takeConfig } from '../serving/index.ts';
 import { type ChildMaker, childMaker, runFile } from './child.ts';
-import { inheritedEnv, takeConfig } from './config.ts';
-import { Reports } from './reports.ts';
-import type { CommandStart } from './request.ts';
-import { Runs } from './runs.ts';
-import { Server } from './server.ts';
+import { inheritedEnv } from './environment.ts';
+import { type CommandStart, parseCommand } from './request.ts';
 import { realSystem, removeIfThere } from './system.ts';
 
 function main(): void {
@@ -20,12 +18,21 @@ function main(): void {
 
   const reports = new Reports((report) => runs.report(report));
   const maker = childMaker(config, inheritedEnv(), reports.childrenFd);
-  const runs: Runs = new Runs(
+  const runs: Runs<CommandStart> = new Runs(
     realSystem(maker, reports),
     { claimTimeoutMs: config.claim_timeout_ms, leaveChildren: config.leave_children },
-    (run) => server.runChanged(run),
+    {
+      changed: (key) => server.changed(key),
+      refused: (key, refusal) => server.refused(key, refusal),
+    },
   );
-  const server: Server = new Server(runs, config, (done) => probe(runs, maker, config, done));
+  const server: Server<CommandStart> = new Server(runs, config, {
+    parseStart: parseCommand,
+    probe: (done) => probe(runs, maker, config, done),
+    descriptors: () => descriptors('self').map(({ fd }) => fd),
+    parked: () => 0,
+    drain: () => {},
+  });
 
   process.on('SIGCHLD', () => runs.reap());
   process.on('SIGTERM', () => server.drain());
@@ -39,7 +46,7 @@ let probes = 0;
 
 /** A run of perl that does nothing, with all that comes before a command: claim, report, log. It leaves no files. */
 function probe(
-  runs: Runs,
+  runs: Runs<CommandStart>,
   maker: ChildMaker,
   config: ZygoteConfig,
   done: (problem: string | null) => void,
@@ -61,18 +68,11 @@ function probe(
     removeIfThere(runFile(maker, file));
     removeIfThere(join(maker.runs, log));
   };
-  const over = (problem: string | null): void => {
+  removeFiles(); // of a zygote that died in the middle of a probe, before its pid came round again
+  runs.probe(start, (problem) => {
     removeFiles();
     done(problem);
-  };
-  removeFiles(); // of a zygote that died in the middle of a probe, before its pid came round again
-  const refusal = runs.probe(start, ({ state }) => {
-    if (state.at !== 'ended') return;
-    const { claimed, code, signal, message } = state.event;
-    const end = signal === null ? `code ${code}` : `signal ${signal}`;
-    over(claimed && code === 0 ? null : (message ?? `the probe ended with ${end}`));
   });
-  if (refusal !== null) over(refusal.message);
 }
 
 try {
