@@ -14,6 +14,7 @@ export interface ZygoteConfig {
   readonly pool: string;
   readonly generation: number;
   readonly bootstrap?: string;
+  readonly jobs?: string;
   readonly runs: string;
   readonly prefork: number;
   readonly claim_timeout_ms: number;

@@ -1,0 +1,95 @@
+import { ALL_SIGNALS, fork, setSignalMask } from '../../posix/index.ts';
+import { after } from '../serving/index.ts';
+import { InheritedMemory } from './dofork.ts';
+import { busyThreads } from './quiesce.ts';
+
+const LOOK_AGAIN_MS = 1;
+/** Threads that work for longer than this don't stop: something of the bootstrap's is going on. */
+const PATIENCE_MS = 5_000;
+
+export interface Birth {
+  /** In the child, with every signal blocked. When it returns, the child goes on in its own event loop. */
+  inChild(): void;
+  /** In the zygote: the child's pid, or why there is none. */
+  born(child: number | Error): void;
+}
+
+/**
+ * Forks, and never while anything else of ours is on the stack: only from a setImmediate() of its own, one fork in each.
+ * The child is a copy of all this. Back from that callback it finds no promise job and no tick of the zygote (Node empties
+ * both between two immediates: processImmediate in lib/internal/timers.js), so that what goes on there is the run alone.
+ */
+export class Forker {
+  readonly #memory = new InheritedMemory();
+  readonly #runs: Birth[] = [];
+  readonly #spares: Birth[] = [];
+  #armed = false;
+  #waitsSinceMs: number | null = null;
+
+  /** `run`: somebody waits for it. `spare`: those for whom nobody does come after all others. */
+  request(kind: 'run' | 'spare', birth: Birth): void {
+    (kind === 'run' ? this.#runs : this.#spares).push(birth);
+    this.#arm();
+  }
+
+  /** Those that nobody waits for don't come. */
+  cancelSpares(): void {
+    this.#spares.length = 0;
+  }
+
+  #arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#armed = false;
+    const busy = busyThreads();
+    const birth = this.#next(busy);
+    if (birth === undefined) return;
+    if (birth === 'later') {
+      this.#armed = true;
+      after(LOOK_AGAIN_MS, () => setImmediate(() => this.#turn()));
+      return;
+    }
+    const tooBusy = busy.length > 0 && new Error(`threads have been at work for 5 s: ${busy.join(', ')}`);
+    if (tooBusy === false) {
+      if (this.#fork(birth) === 'child') return;
+    } else {
+      birth.born(tooBusy);
+    }
+    if (this.#runs.length + this.#spares.length > 0) this.#arm();
+  }
+
+  #next(busy: readonly string[]): Birth | 'later' | undefined {
+    if (this.#runs.length + this.#spares.length === 0) return undefined;
+    const now = performance.now();
+    this.#waitsSinceMs ??= now;
+    if (busy.length > 0 && now - this.#waitsSinceMs < PATIENCE_MS) return 'later';
+    this.#waitsSinceMs = null;
+    return this.#runs.shift() ?? this.#spares.shift();
+  }
+
+  /**
+   * A signal that the child gets before its loop is its own would be told to the zygote, by the signal pipe that they share
+   * until then (uv__signal_handler in libuv's src/unix/signal.c): a SIGTERM to a run would drain the pool. So none arrives.
+   */
+  #fork(birth: Birth): 'child' | 'zygote' {
+    const mask = setSignalMask(ALL_SIGNALS);
+    let pid: number | Error;
+    try {
+      this.#memory.extend();
+      pid = fork();
+    } catch (error) {
+      pid = error as Error;
+    }
+    if (pid === 0) {
+      birth.inChild();
+      return 'child';
+    }
+    setSignalMask(mask);
+    birth.born(pid);
+    return 'zygote';
+  }
+}

@@ -1,0 +1,108 @@
+// The zygote of the runtime `node` (docs/zygote.md), as a program: loads the user's code, then forks a child for every run.
+import v8 from 'node:v8';
+import vm from 'node:vm';
+import { children, descriptors, setChildSubreaper, setCloseOnExec } from '../../posix/index.ts';
+import { LISTEN_FD, type ZygoteConfig } from '../contract.ts';
+import { cancelAll, Reports, Runs, Server, takeConfig } from '../serving/index.ts';
+import { Child } from './child.ts';
+import { Forker } from './fork.ts';
+import { Parking } from './parking.ts';
+import { probe } from './probe.ts';
+import { replaceRandom, takeAway } from './repairs/index.ts';
+import { type JobStart, parseJob } from './request.ts';
+import { nodeSystem } from './system.ts';
+import { loadUserCode, type UserCode } from './user-code.ts';
+
+// Not awaited at the top level: a child would carry on with a module that is still being evaluated.
+prepare().then(serve, (error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});
+
+interface Prepared {
+  readonly config: ZygoteConfig;
+  readonly userCode: UserCode;
+  readonly reports: Reports;
+  /** Open before anything of the user's was loaded. */
+  readonly ownDescriptors: readonly number[];
+}
+
+async function prepare(): Promise<Prepared> {
+  const config = takeConfig(process.env);
+  process.title = `rocksy ${config.pool}/${config.generation} zygote`;
+  // The listening socket, and whatever else somebody up the line has let through: no program gets any of it.
+  for (const { fd } of descriptors('self')) setCloseOnExec(fd, 'close');
+  setChildSubreaper();
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, ignore);
+  const reports = new Reports((report) => runs?.report(report));
+  const ownDescriptors = descriptors('self').map(({ fd }) => fd);
+  replaceRandom();
+  const userCode = await loadWholly(config);
+  return { config, userCode, reports, ownDescriptors };
+}
+
+let runs: Runs<JobStart> | null = null;
+
+function serve({ config, userCode, reports, ownDescriptors }: Prepared): void {
+  const listeners = takeAway().filter(([, listener]) => listener !== ignore);
+  const helpers = new Set(children(process.pid));
+  const forker = new Forker();
+  const child = new Child(config, userCode, reports.childrenFd, listeners, () => {
+    server.abandon();
+    reports.abandon();
+    parking.abandon();
+    cancelAll();
+  });
+  const parking: Parking = new Parking(config.prefork, forker, (socket) => child.park(socket));
+  const known = new Runs(
+    nodeSystem(child, forker, parking, reports, helpers),
+    { claimTimeoutMs: config.claim_timeout_ms, leaveChildren: config.leave_children },
+    {
+      changed: (key) => server.changed(key),
+      refused: (key, refusal) => server.refused(key, refusal),
+    },
+  );
+  runs = known;
+  const server: Server<JobStart> = new Server(known, config, {
+    parseStart: parseJob,
+    probe: (done) =>
+      probe(known, config, (problem) => {
+        if (problem === null) parking.open();
+        done(problem);
+      }),
+    descriptors: (sessions) => [...ownDescriptors, ...sessions, ...parking.descriptors],
+    parked: () => parking.count,
+    drain: () => parking.close(),
+  });
+
+  process.on('SIGCHLD', () => known.reap());
+  process.on('SIGTERM', () => server.drain());
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, ignore);
+  // SIGPIPE is ignored by Node itself.
+  collectGarbage();
+  server.listen(LISTEN_FD);
+}
+
+/** Says so where the bootstrap ends the process, or waits for something that never comes. */
+async function loadWholly(config: ZygoteConfig): Promise<UserCode> {
+  const ended = (code: number): void => {
+    console.error(
+      code === 0 ? 'the bootstrap called exit, or awaits what never comes' : 'the bootstrap has failed',
+    );
+    process.exitCode = code || 1;
+  };
+  process.on('exit', ended);
+  const userCode = await loadUserCode(config);
+  await userCode.beforeFork();
+  process.off('exit', ended);
+  return userCode;
+}
+
+/** Once, before the first fork: what is garbage now would be so in every child, and each collect it for itself. */
+function collectGarbage(): void {
+  v8.setFlagsFromString('--expose-gc');
+  vm.runInNewContext('gc')();
+  v8.setFlagsFromString('--no-expose-gc');
+}
+
+function ignore(): void {}
