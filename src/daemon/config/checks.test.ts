@@ -158,11 +158,22 @@ test('a command pool has nothing that belongs to an interpreter', () => {
 });
 
 test('runtimes of later releases say so', () => {
-  for (const runtime of ['node', 'python']) {
-    assert.deepEqual(problemsOf(`pools:\n  js:\n    runtime: ${runtime}\n    bootstrap: x.ts`), [
-      `3: pools.js.runtime: ${runtime} comes with a later release (php and command are there now)`,
-    ]);
-  }
+  assert.deepEqual(problemsOf('pools:\n  py:\n    runtime: python\n    bootstrap: x.py'), [
+    '3: pools.py.runtime: python comes with a later release (php, node and command are there now)',
+  ]);
+});
+
+test('a node pool has a bootstrap, a folder of jobs, or both, and no interpreter', () => {
+  const pool = (text: string): string[] => problemsOf(`pools:\n  js: { runtime: node, ${text} }`);
+  assert.deepEqual(pool('prefork: 1'), [
+    '2: pools.js.bootstrap: missing: expected the module that loads the application, or `jobs` (bootstrap: ./bootstrap.ts)',
+  ]);
+  assert.match(pool('jobs: ./nowhere')[0] ?? '', /pools\.js\.jobs: .*nowhere is not there$/);
+  assert.match(pool('jobs: ./checks.test.ts')[0] ?? '', /pools\.js\.jobs: .* is not (there|a folder)$/);
+  assert.deepEqual(pool('jobs: /, interpreter: node'), [
+    "2: pools.js.interpreter: a node pool runs on Rocksy's own Node (take it out)",
+  ]);
+  assert.deepEqual(pool('jobs: /'), []);
 });
 
 test('user and group must exist', () => {

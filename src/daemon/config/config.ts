@@ -30,9 +30,11 @@ export type SecretSource =
 
 export interface PoolConfig {
   readonly name: string;
-  readonly runtime: 'php' | 'command';
-  /** `null` for `command` pools only. */
+  readonly runtime: 'php' | 'command' | 'node';
+  /** `null` for `command` pools, and for `node` pools that have `jobs`. */
   readonly bootstrap: string | null;
+  /** The folder with the classes of a `node` pool. */
+  readonly jobs: string | null;
   readonly prefork: number;
   /** `null`: the pool stays what the daemon is (never so when the daemon is root). */
   readonly user: string | null;
@@ -41,7 +43,7 @@ export interface PoolConfig {
   readonly nice: number;
   /** By prlimit's long option: `nofile`, `as`, … */
   readonly rlimits: ReadonlyMap<string, Rlimit>;
-  /** `null` for `command` pools only. */
+  /** `null`: the runtime's own. */
   readonly interpreter: string | null;
   readonly args: readonly string[];
   readonly env: ReadonlyMap<string, string>;

@@ -6,6 +6,11 @@ export function whyUnreadable(path: string): string | null {
   return whyNot(path, constants.R_OK, 'not readable');
 }
 
+/** What keeps `path` from being a folder that we may list; `null` when nothing does. */
+export function whyNoFolder(path: string): string | null {
+  return whyNot(path, constants.R_OK | constants.X_OK, 'not readable', 'folder');
+}
+
 /** What keeps `path` from being a program that we may run; `null` when nothing does. */
 export function whyNotExecutable(path: string): string | null {
   return whyNot(path, constants.X_OK, 'not executable');
@@ -20,9 +25,15 @@ export function findProgram(name: string, searchPath: string): string | null {
   return candidates.find((candidate) => whyNotExecutable(candidate) === null) ?? null;
 }
 
-function whyNot(path: string, mode: number, refused: string): string | null {
+function whyNot(
+  path: string,
+  mode: number,
+  refused: string,
+  kind: 'file' | 'folder' = 'file',
+): string | null {
   try {
-    if (!statSync(path).isFile()) return 'not a file';
+    const stat = statSync(path);
+    if (!(kind === 'file' ? stat.isFile() : stat.isDirectory())) return `not a ${kind}`;
     accessSync(path, mode);
     return null;
   } catch (error) {

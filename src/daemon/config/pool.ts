@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Findings, KeyPath } from '../../document/index.ts';
 import { durationMs, longestTimerMs, sizeBytes } from '../../document/index.ts';
 import type { PoolConfig } from './config.ts';
-import { findProgram, whyNotExecutable, whyUnreadable } from './files.ts';
+import { findProgram, whyNoFolder, whyNotExecutable, whyUnreadable } from './files.ts';
 import { resolveIdentity } from './identity.ts';
 import { resolveRlimits } from './rlimits.ts';
 import type { RawPool } from './schema.ts';
@@ -17,7 +17,7 @@ export interface Ground {
 }
 
 /** What only a pool with a warm interpreter has. */
-type Warm = Pick<PoolConfig, 'bootstrap' | 'prefork' | 'interpreter' | 'args'>;
+type Warm = Pick<PoolConfig, 'bootstrap' | 'jobs' | 'prefork' | 'interpreter' | 'args'>;
 
 export function resolvePool(name: string, raw: RawPool, ground: Ground): PoolConfig {
   const { findings, surroundings } = ground;
@@ -71,42 +71,82 @@ function resolveRuntime(raw: RawPool, path: KeyPath, ground: Ground): Warm & Pic
     case 'command':
       return { runtime: 'command', ...resolveCommand(raw, path, ground) };
     case 'node':
+      return { runtime: 'node', ...resolveNode(raw, path, ground) };
     case 'python':
       ground.findings.problem([...path, 'runtime'], `${raw.runtime} comes with a later release`, {
-        hint: 'php and command are there now',
+        hint: 'php, node and command are there now',
       });
-      return { runtime: 'command', bootstrap: null, prefork: 0, interpreter: null, args: [] };
+      return { runtime: 'command', ...NOTHING_WARM };
   }
 }
 
+const NOTHING_WARM: Warm = { bootstrap: null, jobs: null, prefork: 0, interpreter: null, args: [] };
+
 function resolvePhp(raw: RawPool, path: KeyPath, ground: Ground): Warm {
+  if (raw.jobs !== undefined) {
+    ground.findings.problem([...path, 'jobs'], 'a php pool has none: its bootstrap says where classes are', {
+      hint: 'take it out',
+    });
+  }
   return {
-    bootstrap: resolveBootstrap(raw.bootstrap, [...path, 'bootstrap'], ground),
+    bootstrap: resolveBootstrap(raw.bootstrap, [...path, 'bootstrap'], ground, {
+      expected: 'the PHP file that loads the application',
+      hint: 'bootstrap: ./bootstrap.php',
+    }),
+    jobs: null,
     prefork: raw.prefork ?? 2,
     interpreter: resolveInterpreter(raw.interpreter ?? 'php', [...path, 'interpreter'], ground),
     args: Object.freeze([...(raw.args ?? [])]),
   };
 }
 
+/** It runs on the Node that Rocksy brings, whose forks are tested. */
+function resolveNode(raw: RawPool, path: KeyPath, ground: Ground): Warm {
+  if (raw.interpreter !== undefined) {
+    ground.findings.problem([...path, 'interpreter'], "a node pool runs on Rocksy's own Node", {
+      hint: 'take it out',
+    });
+  }
+  return {
+    bootstrap:
+      raw.bootstrap === undefined && raw.jobs !== undefined
+        ? null
+        : resolveBootstrap(raw.bootstrap, [...path, 'bootstrap'], ground, {
+            expected: 'the module that loads the application, or `jobs`',
+            hint: 'bootstrap: ./bootstrap.ts',
+          }),
+    jobs: raw.jobs === undefined ? null : resolveJobs(raw.jobs, [...path, 'jobs'], ground),
+    prefork: raw.prefork ?? 2,
+    interpreter: null,
+    args: Object.freeze([...(raw.args ?? [])]),
+  };
+}
+
+function resolveJobs(written: string, path: KeyPath, { dir, findings }: Ground): string {
+  const folder = resolve(dir, written);
+  const why = whyNoFolder(folder);
+  if (why !== null) findings.problem(path, `${folder} is ${why}`);
+  return folder;
+}
+
 function resolveCommand(raw: RawPool, path: KeyPath, { findings }: Ground): Warm {
-  for (const key of ['bootstrap', 'prefork', 'interpreter', 'args'] as const) {
+  for (const key of ['bootstrap', 'jobs', 'prefork', 'interpreter', 'args'] as const) {
     if (raw[key] === undefined) continue;
     findings.problem([...path, key], 'a command pool has none: each of its runs is a program of its own', {
       hint: 'take it out, or say `runtime: php`',
     });
   }
-  return { bootstrap: null, prefork: 0, interpreter: null, args: [] };
+  return NOTHING_WARM;
 }
 
 function resolveBootstrap(
   written: string | undefined,
   path: KeyPath,
   { dir, findings }: Ground,
+  { expected, hint }: { readonly expected: string; readonly hint: string },
 ): string | null {
   if (written === undefined) {
-    findings.problem(path, 'missing: expected the PHP file that loads the application', {
-      hint: 'bootstrap: ./bootstrap.php',
-    });
+    findings.problem(path, `missing: expected ${expected}`, { hint });
     return null;
   }
   const file = resolve(dir, written);

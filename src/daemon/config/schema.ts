@@ -93,8 +93,9 @@ const secret = Type.Object(
 
 const pool = Type.Object(
   {
-    runtime: Type.Enum(['php', 'command', 'node', 'python'], { description: 'php or command' }),
+    runtime: Type.Enum(['php', 'command', 'node', 'python'], { description: 'php, node or command' }),
     bootstrap: Type.Optional(text('the path of a file')),
+    jobs: Type.Optional(text('the path of a folder')),
     prefork: Type.Optional(integer(0, 1_000)),
     user: Type.Optional(text('the name of a user')),
     group: Type.Optional(text('the name of a group')),

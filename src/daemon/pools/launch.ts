@@ -14,6 +14,7 @@ export function launchOptionsOf(
 ): LaunchOptions {
   // Release symlinks are resolved once a generation, so that old framework and new classes never mix.
   const bootstrap = config.bootstrap === null ? null : fs.realpathSync(config.bootstrap);
+  const jobs = config.jobs === null ? null : fs.realpathSync(config.jobs);
   const files = folder.files(number);
   return {
     runtime: config.runtime,
@@ -32,6 +33,7 @@ export function launchOptionsOf(
       pool: config.name,
       generation: number,
       ...(bootstrap === null ? {} : { bootstrap }),
+      ...(jobs === null ? {} : { jobs }),
       runs: folder.runs,
       prefork: config.prefork,
       claim_timeout_ms: config.claimTimeoutMs,

@@ -10,6 +10,7 @@ import { Pool, type PoolListener } from './pool.ts';
 const RETIRED: Omit<PoolConfig, 'name'> = {
   runtime: 'command',
   bootstrap: null,
+  jobs: null,
   prefork: 0,
   user: null,
   group: null,

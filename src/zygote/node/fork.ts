@@ -8,6 +8,8 @@ const LOOK_AGAIN_MS = 1;
 const PATIENCE_MS = 5_000;
 
 export interface Birth {
+  /** Right before the fork: what is opened earlier, children that are forked in between would have as well. */
+  prepare?(): void;
   /** In the child, with every signal blocked. When it returns, the child goes on in its own event loop. */
   inChild(): void;
   /** In the zygote: the child's pid, or why there is none. */
@@ -79,6 +81,7 @@ export class Forker {
     const mask = setSignalMask(ALL_SIGNALS);
     let pid: number | Error;
     try {
+      birth.prepare?.();
       this.#memory.extend();
       pid = fork();
     } catch (error) {

@@ -89,20 +89,24 @@ export class Parking {
   #refill(): void {
     if (this.#state !== 'open' || this.#forking || this.#parked.size >= this.#places) return;
     this.#forking = true;
-    const [ours, theirs] = socketpair('seqpacket');
+    let pair: readonly [ours: number, theirs: number] | null = null;
     this.#forker.request('spare', {
+      prepare: () => {
+        pair = socketpair('seqpacket');
+      },
       inChild: () => {
-        closeSync(ours);
-        this.#inChild(theirs);
+        if (pair === null) return;
+        closeSync(pair[0]);
+        this.#inChild(pair[1]);
       },
       born: (child) => {
         this.#forking = false;
-        closeSync(theirs);
-        if (typeof child === 'number' && this.#state !== 'closed') {
-          this.#parked.set(child, ours);
+        if (pair !== null) closeSync(pair[1]);
+        if (pair !== null && typeof child === 'number') {
+          this.#parked.set(child, pair[0]);
           this.#refill();
         } else {
-          closeSync(ours);
+          if (pair !== null) closeSync(pair[0]);
           this.#pause();
         }
       },

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Thread, threads } from '../../posix/index.ts';
 
 /**
@@ -7,6 +8,12 @@ import { type Thread, threads } from '../../posix/index.ts';
  */
 export function busyThreads(): string[] {
   return busyAmong(threads(process.pid), process.pid);
+}
+
+/** Waits until nobody is at work any more, for so long at most. */
+export async function quiet(patienceMs: number): Promise<void> {
+  const until = performance.now() + patienceMs;
+  while (busyThreads().length > 0 && performance.now() < until) await delay(1);
 }
 
 export function busyAmong(all: readonly Thread[], main: number): string[] {

@@ -8,10 +8,13 @@ import { Child } from './child.ts';
 import { Forker } from './fork.ts';
 import { Parking } from './parking.ts';
 import { probe } from './probe.ts';
+import { quiet } from './quiesce.ts';
 import { replaceRandom, takeAway } from './repairs/index.ts';
 import { type JobStart, parseJob } from './request.ts';
 import { nodeSystem } from './system.ts';
 import { loadUserCode, type UserCode } from './user-code.ts';
+
+const QUIET_MS = 1_000;
 
 // Not awaited at the top level: a child would carry on with a module that is still being evaluated.
 prepare().then(serve, (error: unknown) => {
@@ -95,6 +98,8 @@ async function loadWholly(config: ZygoteConfig): Promise<UserCode> {
   const userCode = await loadUserCode(config);
   await userCode.beforeFork();
   process.off('exit', ended);
+  // The daemon will look at our threads: one that is about to fall asleep is none of the bootstrap's.
+  await quiet(QUIET_MS);
   return userCode;
 }
 
