@@ -62,6 +62,28 @@ const TRACE = `export default class Trace {
 }
 `;
 
+/** What each bootstrap leaves, and what the inspection has to say of it. */
+const LEAKS: readonly [pool: string, code: string, named: RegExp][] = [
+  [
+    'worker',
+    "import { Worker } from 'node:worker_threads'; new Worker('setInterval(() => {}, 1000)', { eval: true });",
+    /left \d+ threads? running \(.*WorkerThread/,
+  ],
+  [
+    'listener',
+    "import net from 'node:net'; net.createServer().listen(0, '127.0.0.1');",
+    /left a socket open/,
+  ],
+  [
+    'file',
+    "import { openSync } from 'node:fs'; openSync('./scratch/app.log', 'a', 0o666);",
+    /left .*scratch\/app\.log open for writing/,
+  ],
+  ['throws', "await 0; throw new Error('no configuration');", /ended with code 1/],
+  ['exits', 'process.exit(0);', /ended with code 1/],
+  ['hangs', 'await new Promise(() => {});', /ended with code 1/],
+];
+
 const RUNS = 200;
 const IN_FLIGHT = 16;
 
@@ -74,9 +96,11 @@ before(async () => {
     pools: [
       '  parked: { runtime: node, bootstrap: ./app/bootstrap.ts, jobs: ./app/jobs, prefork: 4, {user} }',
       '  forked: { runtime: node, bootstrap: ./app/bootstrap.ts, jobs: ./app/jobs, prefork: 0, {user} }',
+      ...LEAKS.map(([pool]) => `  ${pool}: { runtime: node, bootstrap: ./app/${pool}.ts, {user} }`),
     ].join('\n'),
     files: {
       'app/bootstrap.ts': BOOTSTRAP,
+      ...Object.fromEntries(LEAKS.map(([pool, code]) => [`app/${pool}.ts`, code])),
       'app/jobs/Draw.ts': DRAW,
       'app/jobs/Trace.ts': TRACE,
       'app/jobs/Old.cjs': "module.exports = class { run() { return 'from CommonJS'; } };",
@@ -155,3 +179,12 @@ for (const pool of ['parked', 'forked']) {
     });
   });
 }
+
+describe('a bootstrap in TypeScript that leaves what a fork would break, or fails, is refused', () => {
+  for (const [pool, , named] of LEAKS) {
+    test(pool, async () => {
+      const view = (await client.pools()).find(({ name }) => name === pool);
+      assert.match(view?.problem ?? '', named, JSON.stringify(view));
+    });
+  }
+});

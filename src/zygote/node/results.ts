@@ -21,7 +21,8 @@ export function meaningOf(value: unknown): Returned {
   }
   try {
     const json = JSON.stringify(value) as string | undefined;
-    if (json === undefined || Number.isNaN(value) || Math.abs(Number(value)) === Number.POSITIVE_INFINITY) {
+    // JSON.stringify() makes null of what is not finite.
+    if (json === undefined || (typeof value === 'number' && !Number.isFinite(value))) {
       return problem(`the result can't be written as JSON: ${inspect(value)}`);
     }
     const bytes = Buffer.byteLength(json);
