@@ -44,6 +44,8 @@ export class Reports {
       },
     };
     this.#socket = new net.Socket({ fd: this.#fd, readable: true, writable: false, onread });
+    // The listening socket keeps a zygote going. Before there is one, a bootstrap that waits for nothing shall end.
+    this.#socket.unref();
   }
 
   /** Handles every report that has been written up to now. */
