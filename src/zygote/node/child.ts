@@ -52,6 +52,8 @@ export class Child {
   readonly #abandonZygote: () => void;
   readonly #zygote = process.pid;
   readonly #bootId = bootId();
+  /** Pid, start time and boot id, which no other process has had or will have. */
+  #identity = '';
 
   constructor(
     config: ZygoteConfig,
@@ -95,6 +97,7 @@ export class Child {
     if (!this.#config.leave_children) setChildSubreaper();
     repairPid();
     reseed();
+    this.#identity = `${process.pid} ${startTime(process.pid)} ${this.#bootId}`;
   }
 
   #begin(start: JobStart): void {
@@ -126,7 +129,7 @@ export class Child {
     try {
       openStandardInput(start.stdin);
       killInTest('child:before-claim');
-      const runFile = new RunFile(path, `${process.pid} ${startTime(process.pid)} ${this.#bootId}`);
+      const runFile = new RunFile(path, this.#identity);
       killInTest('child:claimed-before-report');
       this.#report('claimed');
       closeSync(this.#reportFd);

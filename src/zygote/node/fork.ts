@@ -1,7 +1,10 @@
-import { ALL_SIGNALS, fork, setSignalMask } from '../../posix/index.ts';
+import { writeSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { ALL_SIGNALS, exitNow, fork, setSignalMask } from '../../posix/index.ts';
 import { after } from '../serving/index.ts';
 import { InheritedMemory } from './dofork.ts';
 import { busyThreads } from './quiesce.ts';
+import { FAILED } from './results.ts';
 
 const LOOK_AGAIN_MS = 1;
 /** Threads that work for longer than this don't stop: something of the bootstrap's is going on. */
@@ -88,11 +91,21 @@ export class Forker {
       pid = error as Error;
     }
     if (pid === 0) {
-      birth.inChild();
+      begin(birth);
       return 'child';
     }
     setSignalMask(mask);
     birth.born(pid);
     return 'zygote';
+  }
+}
+
+/** Node's own way out of an exception would wait for threads that are not there (repairs/exits.ts). */
+function begin(birth: Birth): void {
+  try {
+    birth.inChild();
+  } catch (error) {
+    writeSync(2, `the forked child failed: ${inspect(error)}\n`);
+    exitNow(FAILED);
   }
 }

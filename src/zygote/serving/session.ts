@@ -101,7 +101,7 @@ export class Session {
   abandon(): void {
     this.#open = false;
     this.#received = [];
-    this.#socket.removeAllListeners();
+    this.#socket.removeAllListeners().on('error', () => {}); // what was under way is not, any more
     this.#socket.destroy(); // close(2), which says nothing to the other side as long as the zygote has its copy
   }
 
