@@ -24,13 +24,13 @@ export class Execution implements Ending {
     } catch (error) {
       // As if nobody had caught it; handlers for that may report it, and can't make the run succeed.
       tellMonitors(error, 'uncaughtException');
-      this.uncaught(error);
-      this.#end(FAILED);
+      this.#end(this.uncaught(error));
     }
   }
 
-  uncaught(error: unknown): void {
+  uncaught(error: unknown): number {
     this.fail(errorLine(error), trace(error));
+    return FAILED;
   }
 
   /** The run has failed: a line for whoever asks, the whole story for the log. */

@@ -29,7 +29,7 @@ export class Forker {
   readonly #runs: Birth[] = [];
   readonly #spares: Birth[] = [];
   #armed = false;
-  #waitsSinceMs: number | null = null;
+  #busySinceMs: number | null = null;
 
   /** `run`: somebody waits for it. `spare`: those for whom nobody does come after all others. */
   request(kind: 'run' | 'spare', birth: Birth): void {
@@ -51,29 +51,26 @@ export class Forker {
   #turn(): void {
     this.#armed = false;
     const busy = busyThreads();
-    const birth = this.#next(busy);
-    if (birth === undefined) return;
-    if (birth === 'later') {
+    if (busy.length > 0 && this.#isPatient()) {
       this.#armed = true;
       after(LOOK_AGAIN_MS, () => setImmediate(() => this.#turn()));
       return;
     }
-    const tooBusy = busy.length > 0 && new Error(`threads have been at work for 5 s: ${busy.join(', ')}`);
-    if (tooBusy === false) {
-      if (this.#fork(birth) === 'child') return;
-    } else {
-      birth.born(tooBusy);
+    this.#busySinceMs = null;
+    const birth = this.#runs.shift() ?? this.#spares.shift();
+    if (birth === undefined) return;
+    if (busy.length > 0) {
+      birth.born(new Error(`threads have been at work for ${PATIENCE_MS} ms: ${busy.join(', ')}`));
+    } else if (this.#fork(birth) === 'child') {
+      return;
     }
     if (this.#runs.length + this.#spares.length > 0) this.#arm();
   }
 
-  #next(busy: readonly string[]): Birth | 'later' | undefined {
-    if (this.#runs.length + this.#spares.length === 0) return undefined;
+  #isPatient(): boolean {
     const now = performance.now();
-    this.#waitsSinceMs ??= now;
-    if (busy.length > 0 && now - this.#waitsSinceMs < PATIENCE_MS) return 'later';
-    this.#waitsSinceMs = null;
-    return this.#runs.shift() ?? this.#spares.shift();
+    this.#busySinceMs ??= now;
+    return now - this.#busySinceMs < PATIENCE_MS;
   }
 
   /**

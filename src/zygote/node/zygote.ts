@@ -16,48 +16,29 @@ import { loadUserCode, type UserCode } from './user-code.ts';
 
 const QUIET_MS = 1_000;
 
-// Not awaited at the top level: a child would carry on with a module that is still being evaluated.
-prepare().then(serve, (error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
-
-interface Prepared {
-  readonly config: ZygoteConfig;
-  readonly userCode: UserCode;
-  readonly reports: Reports;
-  /** Open before anything of the user's was loaded. */
-  readonly ownDescriptors: readonly number[];
-}
-
-async function prepare(): Promise<Prepared> {
+async function main(): Promise<void> {
   const config = takeConfig(process.env);
   process.title = `rocksy ${config.pool}/${config.generation} zygote`;
   // The listening socket, and whatever else somebody up the line has let through: no program gets any of it.
   for (const { fd } of descriptors('self')) setCloseOnExec(fd, 'close');
   setChildSubreaper();
-  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, ignore);
-  const reports = new Reports((report) => runs?.report(report));
-  const ownDescriptors = descriptors('self').map(({ fd }) => fd);
+  ignoreSignals();
+  const reports = new Reports((report) => runs.report(report));
+  const ownDescriptors = descriptors('self').map(({ fd }) => fd); // whatever comes now is the bootstrap's
   replaceRandom();
   const userCode = await loadWholly(config);
-  return { config, userCode, reports, ownDescriptors };
-}
-
-let runs: Runs<JobStart> | null = null;
-
-function serve({ config, userCode, reports, ownDescriptors }: Prepared): void {
-  const listeners = takeAway().filter(([, listener]) => listener !== ignore);
+  const signalListeners = takeAway().filter(([, listener]) => listener !== ignore);
   const helpers = new Set(children(process.pid));
+
   const forker = new Forker();
-  const child = new Child(config, userCode, reports.childrenFd, listeners, () => {
+  const child = new Child(config, userCode, reports.childrenFd, signalListeners, () => {
     server.abandon();
     reports.abandon();
     parking.abandon();
     cancelAll();
   });
   const parking: Parking = new Parking(config.prefork, forker, (socket) => child.park(socket));
-  const known = new Runs(
+  const runs: Runs<JobStart> = new Runs(
     nodeSystem(child, forker, parking, reports, helpers),
     { claimTimeoutMs: config.claim_timeout_ms, leaveChildren: config.leave_children },
     {
@@ -65,11 +46,10 @@ function serve({ config, userCode, reports, ownDescriptors }: Prepared): void {
       refused: (key, refusal) => server.refused(key, refusal),
     },
   );
-  runs = known;
-  const server: Server<JobStart> = new Server(known, config, {
+  const server: Server<JobStart> = new Server(runs, config, {
     parseStart: parseJob,
     probe: (done) =>
-      probe(known, config, (problem) => {
+      probe(runs, config, (problem) => {
         if (problem === null) parking.open();
         done(problem);
       }),
@@ -78,20 +58,24 @@ function serve({ config, userCode, reports, ownDescriptors }: Prepared): void {
     drain: () => parking.close(),
   });
 
-  process.on('SIGCHLD', () => known.reap());
+  process.on('SIGCHLD', () => runs.reap());
   process.on('SIGTERM', () => server.drain());
-  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, ignore);
-  // SIGPIPE is ignored by Node itself.
+  ignoreSignals();
   collectGarbage();
   server.listen(LISTEN_FD);
 }
 
+/** SIGPIPE is ignored by Node itself. */
+function ignoreSignals(): void {
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, ignore);
+}
+
+function ignore(): void {}
+
 /** Says so where the bootstrap ends the process, or waits for something that never comes. */
 async function loadWholly(config: ZygoteConfig): Promise<UserCode> {
   const ended = (code: number): void => {
-    console.error(
-      code === 0 ? 'the bootstrap called exit, or awaits what never comes' : 'the bootstrap has failed',
-    );
+    if (code === 0) console.error('the bootstrap called exit, or awaits what never comes');
     process.exitCode = code || 1;
   };
   process.on('exit', ended);
@@ -110,4 +94,8 @@ function collectGarbage(): void {
   v8.setFlagsFromString('--no-expose-gc');
 }
 
-function ignore(): void {}
+// Not awaited: a child would carry on with a module that is still being evaluated.
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});

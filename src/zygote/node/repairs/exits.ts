@@ -1,9 +1,8 @@
 import { exitNow } from '../../../posix/index.ts';
-import { FAILED } from '../results.ts';
 
 export interface Ending {
-  /** An exception, or the reason of a rejected promise, that nobody handles. */
-  uncaught(error: unknown): void;
+  /** An exception, or the reason of a rejected promise, that nobody handles. The exit code. */
+  uncaught(error: unknown): number;
   /** Nothing is left that could go on. The exit code, or null where the process is at its end. */
   stalled(): number | null;
   /** The last act. */
@@ -68,8 +67,7 @@ export function takeOverExits(ending: Ending): void {
     } else {
       tellMonitors(error, fromPromise ? 'unhandledRejection' : 'uncaughtException');
     }
-    ending.uncaught(uncaught);
-    return process.exit(FAILED);
+    return process.exit(ending.uncaught(uncaught));
   };
 }
 
