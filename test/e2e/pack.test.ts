@@ -82,7 +82,13 @@ test('rocksy/client can be imported', async () => {
 test("a TypeScript program compiles against the client's declarations", async () => {
   await writeFile(
     join(installed, 'app.ts'),
-    "import { type Client, connect } from 'rocksy/client';\nexport const client: Client = await connect('unix:x');\n",
+    [
+      "import { type Client, connect } from 'rocksy/client';",
+      "import type { Context } from 'rocksy/job';",
+      "export const client: Client = await connect('unix:x');",
+      'export const half = (context: Context): void => context.progress(50);',
+      '',
+    ].join('\n'),
   );
   const strict = [
     '--noEmit',

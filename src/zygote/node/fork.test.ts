@@ -1,13 +1,39 @@
 import assert from 'node:assert/strict';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { around, mappings } from './dofork.ts';
+import { around, InheritedMemory, mappings } from './dofork.ts';
 import { busyAmong } from './quiesce.ts';
 import { meaningOf } from './results.ts';
 import { oneLine } from './run-file.ts';
 
 const END = 2 ** 47 - 4096;
 
+/** Flags of every mapping that a child would not get: VmFlags `dc` (do not copy on fork) of proc_pid_smaps(5). */
+function notCopied(file: number, buffer: Buffer): string[] {
+  let length = 0;
+  for (let count = -1; count !== 0; length += count)
+    count = readSync(file, buffer, length, buffer.length - length, length);
+  return [...buffer.toString('latin1', 0, length).matchAll(/^VmFlags:(.* dc .*)$/gm)].map(
+    ([, flags = '']) => flags,
+  );
+}
+
 describe('the memory that children get', () => {
+  test('is all of V8’s, which has marked its own as not to be copied', () => {
+    const memory = new InheritedMemory(); // does so for the first time
+    // Large enough that nothing more is allocated while it is read.
+    const buffer = Buffer.alloc(8 << 20);
+    const kept: object[] = [];
+    for (let index = 0; index < 500_000; index++) kept.push({ index });
+    const file = openSync('/proc/self/smaps', 'r');
+    const isMemory = (flags: string): boolean => !/ (io|pf) /.test(flags);
+    assert.ok(notCopied(file, buffer).some(isMemory), 'V8 has mapped more meanwhile');
+    memory.extend();
+    assert.deepEqual(notCopied(file, buffer).filter(isMemory), []);
+    closeSync(file);
+    assert.equal(kept.length, 500_000);
+  });
+
   test('is the whole address space but what can’t be inherited', () => {
     assert.deepEqual(around([]), [{ address: 0, bytes: END }]);
     const holes = [
