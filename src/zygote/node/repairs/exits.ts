@@ -23,8 +23,8 @@ export function leave(ending: Pick<Ending, 'last'>, code: number): never {
 
 /**
  * In a child: every way to an end is Node's up to the 'exit' event, and then _exit(2). Node's own way from there would join
- * the platform's threads, which a forked child does not have (DisposePlatform in src/node.cc), and takes longer than all
- * the rest of a run.
+ * the platform's threads, which a forked child does not have (DisposePlatform in src/node_v8_platform-inl.h,
+ * WorkerThreadsTaskRunner::Shutdown in src/node_platform.cc), and takes longer than all the rest of a run.
  */
 export function takeOverExits(ending: Ending): void {
   const node = process as unknown as Internals;
