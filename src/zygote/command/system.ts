@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
-import { children, isPosixError, kill, peekZombie, wait4 } from '../../posix/index.ts';
-import { after, type Reports, type System } from '../serving/index.ts';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { children, peekZombie, wait4 } from '../../posix/index.ts';
+import { after, type Reports, type System, signal } from '../serving/index.ts';
 import { type ChildMaker, runFile, spawnChild } from './child.ts';
 import type { CommandStart } from './request.ts';
 
@@ -33,16 +33,6 @@ function attempt(spawn: () => number): number | Error {
   }
 }
 
-/** EPERM: it became another user's (setuid). EINVAL: no such signal. Nobody here can do anything about it. */
-function signal(pid: number, number: number): boolean {
-  try {
-    return kill(pid, number);
-  } catch (error) {
-    if (isPosixError(error, 'EPERM', 'EINVAL')) return false;
-    throw error;
-  }
-}
-
 function appendLine(path: string, line: string): void {
   try {
     const fd = openSync(path, APPEND);
@@ -53,13 +43,5 @@ function appendLine(path: string, line: string): void {
     }
   } catch {
     // Removed by the user's code, or the disk is full: `ended` says the same.
-  }
-}
-
-export function removeIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // It never was.
   }
 }

@@ -1,5 +1,5 @@
-import { children, isPosixError, kill, peekZombie, processStat, wait4 } from '../../posix/index.ts';
-import { after, type Reports, type System } from '../serving/index.ts';
+import { children, peekZombie, processStat, wait4 } from '../../posix/index.ts';
+import { after, type Reports, type System, signal } from '../serving/index.ts';
 import type { Child } from './child.ts';
 import type { Forker } from './fork.ts';
 import type { Parking } from './parking.ts';
@@ -44,14 +44,4 @@ function nextZombie(isOurs: (pid: number) => boolean): number | null {
   const first = peekZombie();
   if (first === null || isOurs(first)) return first;
   return children(process.pid).find((pid) => isOurs(pid) && processStat(pid)?.state === 'Z') ?? null;
-}
-
-/** EPERM: it became another user's (setuid). EINVAL: no such signal. Nobody here can do anything about it. */
-function signal(pid: number, number: number): boolean {
-  try {
-    return kill(pid, number);
-  } catch (error) {
-    if (isPosixError(error, 'EPERM', 'EINVAL')) return false;
-    throw error;
-  }
 }

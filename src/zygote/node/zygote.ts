@@ -3,14 +3,13 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { children, descriptors, setChildSubreaper, setCloseOnExec } from '../../posix/index.ts';
 import { LISTEN_FD, type ZygoteConfig } from '../contract.ts';
-import { cancelAll, Reports, Runs, Server, takeConfig } from '../serving/index.ts';
+import { cancelAll, probe, Reports, Runs, Server, takeConfig } from '../serving/index.ts';
 import { Child } from './child.ts';
 import { Forker } from './fork.ts';
 import { Parking } from './parking.ts';
-import { probe } from './probe.ts';
 import { quiet } from './quiesce.ts';
 import { replaceRandom, takeAway } from './repairs/index.ts';
-import { type JobStart, parseJob } from './request.ts';
+import { type JobStart, PROBE, parseJob } from './request.ts';
 import { nodeSystem } from './system.ts';
 import { loadUserCode, type UserCode } from './user-code.ts';
 
@@ -49,10 +48,15 @@ async function main(): Promise<void> {
   const server: Server<JobStart> = new Server(runs, config, {
     parseStart: parseJob,
     probe: (done) =>
-      probe(runs, config, (problem) => {
-        if (problem === null) parking.open();
-        done(problem);
-      }),
+      probe(
+        runs,
+        config,
+        (start) => ({ ...start, class: PROBE, params: null }),
+        (problem) => {
+          if (problem === null) parking.open();
+          done(problem);
+        },
+      ),
     descriptors: (sessions) => [...ownDescriptors, ...sessions, ...parking.descriptors],
     parked: () => parking.count,
     drain: () => parking.close(),

@@ -3,8 +3,10 @@
 // Must not know how that is done, nor the daemon beyond the contract of docs/zygote.md.
 export { takeConfig } from './config.ts';
 export { after, type Cancel, cancelAll } from './deadline.ts';
+export { probe } from './probe.ts';
 export { Reports } from './reports.ts';
 export { isCText, parseRunStart, type RawRequest, type RunStart } from './request.ts';
 export { Runs, type System } from './runs.ts';
 export { type Runtime, Server } from './server.ts';
+export { signal } from './signal.ts';
 export { killInTest, TEST_VARIABLES } from './test-kill.ts';
