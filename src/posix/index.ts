@@ -12,10 +12,20 @@ export {
 } from './descriptors.ts';
 export { ReadySet } from './epoll.ts';
 export { flockExclusive, isCloseOnExec, punchHole, setCloseOnExec } from './file.ts';
+export {
+  ALL_SIGNALS,
+  fork,
+  forkLoop,
+  getpid,
+  NO_SIGNALS,
+  type SignalMask,
+  setSession,
+  setSignalMask,
+} from './fork.ts';
 export { isAlive, nameOf, ownerOf, type ProcessName, signalProcess } from './identity.ts';
 export { isPosixError, PosixError } from './libc.ts';
 export { type ListeningAddress, listeningAddress } from './listening.ts';
-export { memfd } from './memory.ts';
+export { inheritPages, memfd } from './memory.ts';
 export {
   bootId,
   children,

@@ -1,4 +1,5 @@
-import { type Descriptor, descriptors, tcpSocket, threads } from '../posix/index.ts';
+import { type Descriptor, descriptors, type Thread, tcpSocket, threads } from '../posix/index.ts';
+import type { RuntimeName } from './launcher.ts';
 
 /** Something in a zygote that its children can't share. */
 export interface Finding {
@@ -8,22 +9,38 @@ export interface Finding {
   readonly message: string;
 }
 
+/**
+ * Threads that Node has besides its main thread, as they are called in Node 24 (PlatformWorkerThread in
+ * src/node_platform.cc, uv_thread_setname in libuv's src/threadpool.c; at most 15 bytes). One that sleeps has nothing to do.
+ */
+const NODE_THREADS = ['V8Worker', 'DelayedTaskSche', 'libuv-worker'];
+
+/** Is this thread the runtime's own, and harmless for a fork? */
+export function ownThreads(runtime: RuntimeName): (thread: Thread, pid: number) => boolean {
+  return ({ tid, name, state }, pid) =>
+    tid === pid || (runtime === 'node' && state === 'S' && NODE_THREADS.includes(name));
+}
+
 const REMEDY = 'open it in run(), or close it at the end of the bootstrap';
 
 /**
  * Looks into a zygote that has loaded its bootstrap: threads beyond the first, sockets beyond its own, files open for
  * writing. A child would share the connection or file with its siblings, and a thread does not come along.
  * @param own the descriptors that the zygote itself says it holds
- * @param knownThreads how many threads the runtime itself has
+ * @param isOwnThread see ownThreads
  */
-export function inspect(pid: number, own: ReadonlySet<number>, knownThreads: number): Finding[] {
+export function inspect(
+  pid: number,
+  own: ReadonlySet<number>,
+  isOwnThread: ReturnType<typeof ownThreads>,
+): Finding[] {
   const findings: Finding[] = [];
-  const tasks = threads(pid);
-  if (tasks.length > knownThreads) {
-    const names = new Set(tasks.filter(({ tid }) => tid !== pid).map((task) => task.name));
+  const strange = threads(pid).filter((thread) => !isOwnThread(thread, pid));
+  if (strange.length > 0) {
+    const names = [...new Set(strange.map((thread) => thread.name))].join(', ');
     findings.push({
       name: 'threads',
-      message: `the bootstrap left ${tasks.length - knownThreads} threads running (${[...names].join(', ')}); a fork takes none of them along: start them in run()`,
+      message: `the bootstrap left ${strange.length} threads running (${names}); a fork takes none of them along: start them in run()`,
     });
   }
   for (const descriptor of descriptors(pid)) {

@@ -3,8 +3,9 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { listenUnix, memfd } from '../posix/index.ts';
 import { CONFIG_VARIABLE, type ZygoteConfig } from './contract.ts';
+import { FORK_ENVIRONMENT, FORK_FLAGS } from './node/index.ts';
 
-export type RuntimeName = 'php' | 'python' | 'command';
+export type RuntimeName = 'php' | 'python' | 'node' | 'command';
 
 /** The account that a pool's processes belong to. */
 export interface Account {
@@ -68,6 +69,20 @@ const PROGRAMS: Record<RuntimeName, (interpreter: string | null, args: readonly 
     ...args,
     program(`command/zygote.${EXTENSION}`),
   ],
+  node: (interpreter, args) => [
+    interpreter ?? process.execPath,
+    ...FORK_FLAGS,
+    ...args,
+    program(`node/zygote.${EXTENSION}`),
+  ],
+};
+
+/** What a runtime's interpreter is told by its environment, unless the pool says otherwise. */
+const ENVIRONMENTS: Record<RuntimeName, Readonly<Record<string, string>>> = {
+  php: { USE_ZEND_ALLOC_HUGE_PAGES: '1' },
+  python: {},
+  command: {},
+  node: FORK_ENVIRONMENT,
 };
 
 function program(path: string): string {
@@ -124,7 +139,7 @@ export function environment(options: LaunchOptions): Record<string, string> {
     LOGNAME: account?.name ?? own('USER'),
     SHELL: account?.shell ?? '/bin/sh',
     LANG: process.env.LANG ?? 'C.UTF-8',
-    ...(options.runtime === 'php' ? { USE_ZEND_ALLOC_HUGE_PAGES: '1' } : {}),
+    ...ENVIRONMENTS[options.runtime],
     ...testHooks(),
     ...Object.fromEntries(options.env),
     [CONFIG_VARIABLE]: JSON.stringify(options.config),

@@ -84,7 +84,13 @@ test('rocksy/client can be imported', async () => {
 test("a TypeScript program compiles against the client's declarations", async () => {
   await writeFile(
     join(installed, 'app.ts'),
-    "import { type Client, connect } from 'rocksy/client';\nexport const client: Client = await connect('unix:x');\n",
+    [
+      "import { type Client, connect } from 'rocksy/client';",
+      "import type { Context } from 'rocksy/job';",
+      "export const client: Client = await connect('unix:x');",
+      'export const half = (context: Context): void => context.progress(50);',
+      '',
+    ].join('\n'),
   );
   const strict = [
     '--noEmit',
@@ -103,7 +109,7 @@ test("a TypeScript program compiles against the client's declarations", async ()
   );
 });
 
-test('the installed rocksyd runs a command for the installed rocksy, and stops', async () => {
+test('the installed rocksyd runs a command and a class in TypeScript for the installed rocksy, and stops', async () => {
   const config = join(installed, 'rocksyd.yaml');
   const user = process.getuid?.() === 0 ? ', user: root' : '';
   await writeFile(
@@ -112,11 +118,18 @@ test('the installed rocksyd runs a command for the installed rocksy, and stops',
       'listen: [unix:./var/rocksyd.sock]',
       'state: ./var',
       'default_pool: os',
-      `pools: { os: { runtime: command${user} } }`,
+      'pools:',
+      `  os: { runtime: command${user} }`,
+      `  js: { runtime: node, jobs: ./jobs, prefork: 1${user} }`,
       '',
     ].join('\n'),
   );
   await mkdir(join(installed, 'var'));
+  await mkdir(join(installed, 'jobs'));
+  await writeFile(
+    join(installed, 'jobs/Greet.ts'),
+    "export default class Greet { run(name: string): void { console.log('hello', name); } }\n",
+  );
   await bin('rocksyd', ['--config', config, '--check']);
 
   const daemon = spawn(executable('rocksyd'), ['--config', config], {
@@ -129,6 +142,8 @@ test('the installed rocksyd runs a command for the installed rocksy, and stops',
     const env = { ...bareEnv, ROCKSY_SOCKET: join(installed, 'var/rocksyd.sock') };
     const { stdout } = await bin('rocksy', ['run', '--follow', '--pool', 'os', '--', 'echo', 'hello'], env);
     assert.match(stdout, /^hello$/m);
+    const greeting = await bin('rocksy', ['run', '--follow', '--pool', 'js', 'Greet', '"you"'], env);
+    assert.match(greeting.stdout, /^hello you$/m);
   } finally {
     daemon.kill('SIGTERM');
   }

@@ -124,7 +124,7 @@ test('a php pool needs a bootstrap file that can be read', () => {
 test('a python pool needs a bootstrap, or a folder of jobs', () => {
   const withLine = (line: string) => problemsOf(`pools:\n  web:\n    runtime: python\n    ${line}`);
   assert.deepEqual(withLine('prefork: 1'), [
-    '2: pools.web.bootstrap: missing: expected the Python file that loads the application, or `jobs`, the folder of its job classes (bootstrap: ./bootstrap.py)',
+    '2: pools.web.bootstrap: missing: expected the file that loads the application, or `jobs`, the folder of its job classes (bootstrap: ./bootstrap.py)',
   ]);
   assert.deepEqual(withLine('bootstrap: bootstrap.py'), []);
   assert.deepEqual(withLine('jobs: folder'), []);
@@ -179,10 +179,17 @@ test('a command pool has nothing that belongs to an interpreter', () => {
   ]);
 });
 
-test('a runtime of a later release says so', () => {
-  assert.deepEqual(problemsOf('pools:\n  js:\n    runtime: node\n    bootstrap: x.ts'), [
-    '3: pools.js.runtime: node comes with a later release (php, python and command are there now)',
+test('a node pool has a bootstrap, a folder of jobs, or both, and no interpreter', () => {
+  const pool = (text: string): string[] => problemsOf(`pools:\n  js: { runtime: node, ${text} }`);
+  assert.deepEqual(pool('prefork: 1'), [
+    '2: pools.js.bootstrap: missing: expected the file that loads the application, or `jobs`, the folder of its job classes (bootstrap: ./bootstrap.ts)',
   ]);
+  assert.match(pool('jobs: ./nowhere')[0] ?? '', /pools\.js\.jobs: .*nowhere is not there$/);
+  assert.match(pool('jobs: ./checks.test.ts')[0] ?? '', /pools\.js\.jobs: .* is not (there|a folder)$/);
+  assert.deepEqual(pool('jobs: /, interpreter: node'), [
+    "2: pools.js.interpreter: a node pool runs on Rocksy's own Node (take it out)",
+  ]);
+  assert.deepEqual(pool('jobs: /'), []);
 });
 
 test('user and group must exist', () => {

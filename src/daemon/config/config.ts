@@ -30,10 +30,10 @@ export type SecretSource =
 
 export interface PoolConfig {
   readonly name: string;
-  readonly runtime: 'php' | 'python' | 'command';
-  /** `null` for `command` pools, and for `python` pools that have `jobs`. */
+  readonly runtime: 'php' | 'python' | 'node' | 'command';
+  /** `null` for `command` pools, and for `python` and `node` pools that have `jobs`. */
   readonly bootstrap: string | null;
-  /** Folder of job classes; for `python` pools only. */
+  /** Folder of job classes; for `python` and `node` pools only. */
   readonly jobs: string | null;
   readonly prefork: number;
   /** `null`: the pool stays what the daemon is (never so when the daemon is root). */
@@ -43,7 +43,7 @@ export interface PoolConfig {
   readonly nice: number;
   /** By prlimit's long option: `nofile`, `as`, … */
   readonly rlimits: ReadonlyMap<string, Rlimit>;
-  /** `null` for `command` pools only. */
+  /** `null`: the runtime's own. */
   readonly interpreter: string | null;
   readonly args: readonly string[];
   readonly env: ReadonlyMap<string, string>;

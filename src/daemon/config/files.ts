@@ -32,7 +32,8 @@ function whyNot(
   kind: 'file' | 'folder' = 'file',
 ): string | null {
   try {
-    if (statSync(path).isDirectory() !== (kind === 'folder')) return `not a ${kind}`;
+    const stat = statSync(path);
+    if (!(kind === 'file' ? stat.isFile() : stat.isDirectory())) return `not a ${kind}`;
     accessSync(path, mode);
     return null;
   } catch (error) {

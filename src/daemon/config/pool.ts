@@ -73,10 +73,7 @@ function resolveRuntime(raw: RawPool, path: KeyPath, ground: Ground): Warm & Pic
     case 'command':
       return { runtime: 'command', ...resolveCommand(raw, path, ground) };
     case 'node':
-      ground.findings.problem([...path, 'runtime'], `${raw.runtime} comes with a later release`, {
-        hint: 'php, python and command are there now',
-      });
-      return { runtime: 'command', ...COLD };
+      return { runtime: 'node', ...resolveNode(raw, path, ground) };
   }
 }
 
@@ -106,14 +103,15 @@ function resolvePhp(raw: RawPool, path: KeyPath, ground: Ground): Warm {
 }
 
 /** The bootstrap, the folder of jobs, or both. */
+function assertHasCode(raw: RawPool, path: KeyPath, { findings }: Ground, hint: string): void {
+  if (raw.bootstrap !== undefined || raw.jobs !== undefined) return;
+  const message =
+    'missing: expected the file that loads the application, or `jobs`, the folder of its job classes';
+  findings.problem([...path, 'bootstrap'], message, { hint });
+}
+
 function resolvePython(raw: RawPool, path: KeyPath, ground: Ground): Warm {
-  if (raw.bootstrap === undefined && raw.jobs === undefined) {
-    ground.findings.problem(
-      [...path, 'bootstrap'],
-      'missing: expected the Python file that loads the application, or `jobs`, the folder of its job classes',
-      { hint: 'bootstrap: ./bootstrap.py' },
-    );
-  }
+  assertHasCode(raw, path, ground, 'bootstrap: ./bootstrap.py');
   return {
     ...resolveWarm(raw, path, ground, PYTHON),
     jobs: resolveFile(raw.jobs, [...path, 'jobs'], ground, whyNoFolder),
@@ -134,6 +132,23 @@ function resolveWarm(raw: RawPool, path: KeyPath, ground: Ground, own: Interpret
     bootstrap: resolveFile(raw.bootstrap, [...path, 'bootstrap'], ground, whyUnreadable),
     prefork: raw.prefork ?? 2,
     interpreter: resolveInterpreter(raw.interpreter ?? own.name, [...path, 'interpreter'], ground, own),
+    args: Object.freeze([...(raw.args ?? [])]),
+  };
+}
+
+/** It runs on the Node that Rocksy brings, whose forks are tested. */
+function resolveNode(raw: RawPool, path: KeyPath, ground: Ground): Warm {
+  if (raw.interpreter !== undefined) {
+    ground.findings.problem([...path, 'interpreter'], "a node pool runs on Rocksy's own Node", {
+      hint: 'take it out',
+    });
+  }
+  assertHasCode(raw, path, ground, 'bootstrap: ./bootstrap.ts');
+  return {
+    bootstrap: resolveFile(raw.bootstrap, [...path, 'bootstrap'], ground, whyUnreadable),
+    jobs: resolveFile(raw.jobs, [...path, 'jobs'], ground, whyNoFolder),
+    prefork: raw.prefork ?? 2,
+    interpreter: null,
     args: Object.freeze([...(raw.args ?? [])]),
   };
 }

@@ -145,7 +145,7 @@ pools:
     '2: auth.tokens[0].sha256: expected the SHA-256 of the token, 64 hexadecimal digits',
     '5: pools.Web: expected the name of a pool: 1 to 32 of a-z, 0-9, _ and -, beginning with a letter',
     '6: pools.php.bootstrap: expected the path of a file, got 5 (put it in quotes)',
-    '7: pools.other.runtime: expected php, python or command, got "ruby"',
+    '7: pools.other.runtime: expected php, python, node or command, got "ruby"',
   ]);
 });
 

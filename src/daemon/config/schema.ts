@@ -93,7 +93,7 @@ const secret = Type.Object(
 
 const pool = Type.Object(
   {
-    runtime: Type.Enum(['php', 'command', 'node', 'python'], { description: 'php, python or command' }),
+    runtime: Type.Enum(['php', 'python', 'node', 'command'], { description: 'php, python, node or command' }),
     bootstrap: Type.Optional(text('the path of a file')),
     jobs: Type.Optional(text('the path of a folder')),
     prefork: Type.Optional(integer(0, 1_000)),

@@ -10,7 +10,9 @@ import {
   type LaunchOptions,
   launch,
   notAllowed,
+  ownThreads,
   type RunEvent,
+  type RuntimeName,
   ZygoteClient,
 } from '../../zygote/index.ts';
 import type { Mask } from '../logs/index.ts';
@@ -22,8 +24,6 @@ import type { GenerationFiles } from './folder.ts';
  */
 export type GenerationState = 'adopting' | 'starting' | 'serving' | 'draining' | 'gone';
 
-/** Threads that a runtime itself has: PHP and Python one; Node's own zygote is not inspected, it loads nothing of the user's. */
-const KNOWN_THREADS = 1;
 const OUTPUT_SHOWN_BYTES = 16_384;
 const RECONNECT_FIRST_MS = 20;
 const RECONNECT_MAX_MS = 5_000;
@@ -134,16 +134,16 @@ export class Generation {
 
   async #prove(options: LaunchOptions, allow: readonly string[]): Promise<void> {
     const hello = await this.#connect(0);
-    if (options.runtime !== 'command') this.#inspect(hello, allow);
+    if (options.runtime !== 'command') this.#inspect(hello, options.runtime, allow);
     const probe = await this.#client?.probe();
     if (probe?.ok !== true)
       throw new Error(`the probe child failed: ${probe?.message ?? 'the session ended'}`);
   }
 
-  #inspect(hello: HelloEvent, allow: readonly string[]): void {
+  #inspect(hello: HelloEvent, runtime: RuntimeName, allow: readonly string[]): void {
     if (this.process === null) return;
     const own = new Set(hello.descriptors);
-    const findings = notAllowed(inspect(this.process.pid, own, KNOWN_THREADS), allow);
+    const findings = notAllowed(inspect(this.process.pid, own, ownThreads(runtime)), allow);
     if (findings.length === 0) return;
     const names = findings.map((finding) => finding.name).join(', ');
     throw new Error(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { takeConfig } from './config.ts';
+import { takeConfig } from '../serving/index.ts';
 import { PROGRAM, ZygoteUnderTest } from './zygote-under-test.ts';
 
 test('a version that the zygote does not know ends it with a message', async () => {

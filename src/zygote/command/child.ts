@@ -3,9 +3,9 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootId, type FileAction, memfd, spawn } from '../../posix/index.ts';
 import type { ZygoteConfig } from '../contract.ts';
-import type { ByteEnv } from './config.ts';
+import { TEST_VARIABLES } from '../serving/index.ts';
+import type { ByteEnv } from './environment.ts';
 import type { CommandStart } from './request.ts';
-import { TEST_VARIABLES } from './test-kill.ts';
 
 const SHIM = fileURLToPath(new URL('./shim.pl', import.meta.url));
 const REPORT_FD = 3;

@@ -1,17 +1,16 @@
-import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
-import { children, isPosixError, kill, peekZombie, wait4 } from '../../posix/index.ts';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { children, peekZombie, wait4 } from '../../posix/index.ts';
+import { after, type Reports, type System, signal } from '../serving/index.ts';
 import { type ChildMaker, runFile, spawnChild } from './child.ts';
-import { after } from './deadline.ts';
-import type { Reports } from './reports.ts';
-import type { System } from './runs.ts';
+import type { CommandStart } from './request.ts';
 
 // O_NOFOLLOW and O_NONBLOCK, because the user's code can put anything in the place of its run file, a FIFO too.
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** The real operating system. */
-export function realSystem(maker: ChildMaker, reports: Reports): System {
+export function realSystem(maker: ChildMaker, reports: Reports): System<CommandStart> {
   return {
-    spawn: (start) => spawnChild(maker, start),
+    spawn: (start, born) => born(attempt(() => spawnChild(maker, start))),
     signal,
     reap: () => {
       const pid = peekZombie();
@@ -19,19 +18,18 @@ export function realSystem(maker: ChildMaker, reports: Reports): System {
     },
     children: () => children(process.pid),
     readReports: () => reports.read(),
-    appendToRunFile: (file, line) => appendLine(runFile(maker, file), line),
+    // The command took the place of whatever could have written this itself.
+    noteExit: (file, code) => appendLine(runFile(maker, file), `exit ${code}`),
     nowMs: () => performance.now(),
     after,
   };
 }
 
-/** EPERM: it became another user's (setuid). EINVAL: no such signal. Nobody here can do anything about it. */
-function signal(pid: number, number: number): boolean {
+function attempt(spawn: () => number): number | Error {
   try {
-    return kill(pid, number);
+    return spawn();
   } catch (error) {
-    if (isPosixError(error, 'EPERM', 'EINVAL')) return false;
-    throw error;
+    return error as Error;
   }
 }
 
@@ -45,13 +43,5 @@ function appendLine(path: string, line: string): void {
     }
   } catch {
     // Removed by the user's code, or the disk is full: `ended` says the same.
-  }
-}
-
-export function removeIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // It never was.
   }
 }

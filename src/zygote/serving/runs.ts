@@ -1,9 +1,9 @@
 import type { ChildEnd } from '../../posix/index.ts';
-import type { RefusalCode } from '../contract.ts';
+import type { EndedEvent, RefusalCode } from '../contract.ts';
 import type { Cancel } from './deadline.ts';
 import { Leftovers } from './leftovers.ts';
 import type { Report } from './reports.ts';
-import type { CommandStart } from './request.ts';
+import type { RunStart } from './request.ts';
 import { endedEvent, MAX_ATTEMPTS, mainPid, type Run, unclaimedMessage } from './run.ts';
 import { killInTest } from './test-kill.ts';
 
@@ -11,9 +11,9 @@ const SIGKILL = 9;
 const SIGTERM = 15;
 
 /** The operating system as runs need it; tests put a small world in its place. */
-export interface System {
-  /** The pid of a new child. Throws when there can be none. */
-  spawn(start: CommandStart): number;
+export interface System<Start extends RunStart> {
+  /** Has a child made, at once or soon. `born` is told its pid, before any of its reports is read, or why there is none. */
+  spawn(start: Start, born: (child: number | Error) => void): void;
   /** `false`: not delivered. Only for children that were not reaped. */
   signal(pid: number, signal: number): boolean;
   /** Reaps a child that has ended, null when there is none. */
@@ -22,8 +22,8 @@ export interface System {
   children(): number[];
   /** Has every report that was written up to now go through `Runs.report`. */
   readReports(): void;
-  /** Appends a line to a run file. It may fail: what stands there is a help, not the truth. */
-  appendToRunFile(file: string, line: string): void;
+  /** A run has ended with this code, by itself: to be noted in its run file, where the child can't do so. */
+  noteExit(file: string, code: number): void;
   nowMs(): number;
   after(ms: number, act: () => void): Cancel;
 }
@@ -38,31 +38,37 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Every run that the zygote knows, and its children. What happens to a run happens here. */
-export class Runs {
-  readonly #system: System;
-  readonly #options: RunsOptions;
+export interface RunsListener {
   /** A run has a new latest event. */
-  readonly #changed: (run: Run) => void;
-  readonly #byKey = new Map<string, Run>();
+  changed(key: string): void;
+  /** A run that has never had a child is not known any more. */
+  refused(key: string, refusal: Refusal): void;
+}
+
+/** Every run that the zygote knows, and its children. What happens to a run happens here. */
+export class Runs<Start extends RunStart> {
+  readonly #system: System<Start>;
+  readonly #options: RunsOptions;
+  readonly #listener: RunsListener;
+  readonly #byKey = new Map<string, Run<Start>>();
   /** Main processes that were not reaped, of probes too. */
-  readonly #byPid = new Map<number, Run>();
+  readonly #byPid = new Map<number, Run<Start>>();
   /** Processes that have forked a run's main process and are about to end. */
   readonly #leaving = new Set<number>();
   /** Reaped in this turn: reports of theirs may still come, signals must not go to them any more. */
   #gone: ReadonlySet<number> = new Set();
-  readonly #leftovers = new Leftovers<Run>();
-  readonly #probes = new Map<Run, (run: Run) => void>();
+  readonly #leftovers = new Leftovers<Run<Start>>();
+  readonly #probes = new Map<Run<Start>, (problem: string | null) => void>();
   #lookAgain: Cancel = () => {};
   #forks = 0;
 
-  constructor(system: System, options: RunsOptions, changed: (run: Run) => void) {
+  constructor(system: System<Start>, options: RunsOptions, listener: RunsListener) {
     this.#system = system;
     this.#options = options;
-    this.#changed = changed;
+    this.#listener = listener;
   }
 
-  get all(): IterableIterator<Run> {
+  get all(): IterableIterator<Run<Start>> {
     return this.#byKey.values();
   }
 
@@ -70,7 +76,7 @@ export class Runs {
     return this.#byKey.size;
   }
 
-  get(key: string): Run | undefined {
+  get(key: string): Run<Start> | undefined {
     return this.#byKey.get(key);
   }
 
@@ -79,23 +85,22 @@ export class Runs {
     return { running, forks: this.#forks };
   }
 
-  /** Null: the run has been given to a child. */
-  start(start: CommandStart): Refusal | null {
-    if (this.#byKey.has(start.key)) return { code: 'known', message: 'this zygote has that key already' };
-    const run = this.#fork(start);
-    if ('code' in run) return run;
+  /** The listener hears what becomes of it. */
+  start(start: Start): void {
+    if (this.#byKey.has(start.key)) {
+      this.#listener.refused(start.key, { code: 'known', message: 'this zygote has that key already' });
+      return;
+    }
+    const run = newRun(start);
     this.#byKey.set(start.key, run);
-    this.#changed(run);
-    killInTest('zygote:forked');
-    return null;
+    this.#give(run, 1);
   }
 
-  /** A run that nobody hears of; `ended` gets it when it is over. */
-  probe(start: CommandStart, ended: (run: Run) => void): Refusal | null {
-    const run = this.#fork(start);
-    if ('code' in run) return run;
-    this.#probes.set(run, ended);
-    return null;
+  /** A run that nobody hears of; `done` is told why it has not succeeded. */
+  probe(start: Start, done: (problem: string | null) => void): void {
+    const run = newRun(start);
+    this.#probes.set(run, done);
+    this.#give(run, 1);
   }
 
   /** The outcome is safe elsewhere. A run that has not ended is not forgotten. */
@@ -167,42 +172,46 @@ export class Runs {
     return run === undefined ? null : mainPid(run);
   }
 
-  #fork(start: CommandStart): Run | Refusal {
-    let pid: number;
-    try {
-      pid = this.#spawn(start);
-    } catch (error) {
-      return { code: 'fork_failed', message: (error as Error).message };
-    }
-    const run: Run = {
-      key: start.key,
-      file: start.file,
-      timeoutMs: start.timeoutMs,
-      killAfterMs: start.killAfterMs,
-      start,
-      state: { at: 'forked', pid, attempt: 1, late: false },
-      reason: null,
-      message: null,
-      alarm: () => {},
-      killing: null,
-    };
-    this.#given(run, pid, 1);
-    return run;
+  #give(run: Run<Start>, attempt: number): void {
+    if (run.start === null) return;
+    run.state = { at: 'waiting', attempt };
+    this.#system.spawn(run.start, (child) => {
+      if (typeof child === 'number') this.#given(run, child, attempt);
+      else this.#notGiven(run, child);
+    });
   }
 
-  #spawn(start: CommandStart): number {
-    const pid = this.#system.spawn(start);
+  #given(run: Run<Start>, pid: number, attempt: number): void {
     this.#forks++;
-    return pid;
-  }
-
-  #given(run: Run, pid: number, attempt: number): void {
     this.#byPid.set(pid, run);
     run.state = { at: 'forked', pid, attempt, late: false };
     run.alarm = this.#system.after(this.#options.claimTimeoutMs, () => this.#claimTimeout(run));
+    if (run.reason !== null) this.#system.signal(pid, SIGTERM);
+    if (this.#probes.has(run)) return;
+    this.#tell(run);
+    killInTest('zygote:forked');
   }
 
-  #claimTimeout(run: Run): void {
+  /** There can be no child. One that has failed before is what `ended` tells of. */
+  #notGiven(run: Run<Start>, error: Error): void {
+    if (run.lastEnd !== null) {
+      run.message = `the child did not claim the key, and another one could not be started: ${error.message}`;
+      this.#ending(run, false, run.lastEnd);
+      this.#killLeftovers();
+      return;
+    }
+    const probe = this.#probes.get(run);
+    this.#probes.delete(run);
+    run.killing?.cancel();
+    if (probe !== undefined) {
+      probe(error.message);
+      return;
+    }
+    this.#byKey.delete(run.key);
+    this.#listener.refused(run.key, { code: 'fork_failed', message: error.message });
+  }
+
+  #claimTimeout(run: Run<Start>): void {
     this.#system.readReports();
     if (run.state.at !== 'forked') return;
     run.state = { ...run.state, late: true };
@@ -211,9 +220,9 @@ export class Runs {
   }
 
   /** SIGTERM now, SIGKILL later. Another one can only bring the SIGKILL forward. */
-  #terminate(run: Run, killAfterMs: number, reason: string): boolean {
+  #terminate(run: Run<Start>, killAfterMs: number, reason: string): boolean {
     const pid = mainPid(run);
-    if (pid === null) return false;
+    if (pid === null && run.state.at !== 'waiting') return false;
     run.reason ??= reason;
     const atMs = this.#system.nowMs() + killAfterMs;
     if (run.killing === null || atMs < run.killing.atMs) {
@@ -226,7 +235,8 @@ export class Runs {
         }),
       };
     }
-    return this.#system.signal(pid, SIGTERM);
+    // A child that is still to come gets it with its birth.
+    return pid === null || this.#system.signal(pid, SIGTERM);
   }
 
   #reaped(end: ChildEnd): void {
@@ -236,34 +246,29 @@ export class Runs {
     else this.#mainReaped(run, end);
   }
 
-  #mainReaped(run: Run, end: ChildEnd): void {
+  #mainReaped(run: Run<Start>, end: ChildEnd): void {
     this.#byPid.delete(end.pid);
     run.alarm();
-    run.killing?.cancel();
     const { state } = run;
     if (state.at === 'forked' && state.late && run.message === null && run.reason === null) {
-      if (state.attempt < MAX_ATTEMPTS && this.#replace(run, state.attempt + 1)) return;
-      run.message ??= `${state.attempt} children, one after the other, did not claim the key within ${this.#options.claimTimeoutMs} ms`;
+      if (state.attempt < MAX_ATTEMPTS) {
+        run.lastEnd = end;
+        this.#give(run, state.attempt + 1);
+        return;
+      }
+      run.message = `${state.attempt} children, one after the other, did not claim the key within ${this.#options.claimTimeoutMs} ms`;
     }
-    const claimed = state.at === 'claimed';
+    this.#ending(run, state.at === 'claimed', end);
+  }
+
+  /** Nothing more will be done for it, but what it left behind is in the way of its end. */
+  #ending(run: Run<Start>, claimed: boolean, end: ChildEnd): void {
+    run.killing?.cancel();
     if (!claimed) run.message = unclaimedMessage(run, end);
     run.start = null;
     run.state = { at: 'ending', claimed, end };
     if (this.#options.leaveChildren) this.#end(run);
     else this.#leftovers.await(run, this.#system.nowMs());
-  }
-
-  /** Gives the run to another child. `false`: there can be none, and `message` says why. */
-  #replace(run: Run, attempt: number): boolean {
-    if (run.start === null) return false;
-    try {
-      this.#given(run, this.#spawn(run.start), attempt);
-    } catch (error) {
-      run.message = `the child did not claim the key, and another one could not be started: ${(error as Error).message}`;
-      return false;
-    }
-    this.#tell(run);
-    return true;
   }
 
   /** Their children become ours when they die, which another SIGCHLD tells. */
@@ -280,25 +285,44 @@ export class Runs {
     if (againInMs !== null) this.#lookAgain = this.#system.after(againInMs, () => this.#killLeftovers());
   }
 
-  #end(run: Run): void {
+  #end(run: Run<Start>): void {
     if (run.state.at !== 'ending') return;
     const { claimed, end } = run.state;
-    // The command took the place of whatever could have written this itself. Ended by us, its code says little.
-    if (claimed && end.code !== null && run.reason === null) {
-      this.#system.appendToRunFile(run.file, `exit ${end.code}`);
-    }
+    // Ended by us, its code says little.
+    if (claimed && end.code !== null && run.reason === null) this.#system.noteExit(run.file, end.code);
     run.state = { at: 'ended', event: endedEvent(run, claimed, end) };
     killInTest('zygote:ended-before-tell');
     this.#tell(run);
   }
 
-  #tell(run: Run): void {
+  #tell(run: Run<Start>): void {
     const probe = this.#probes.get(run);
     if (probe === undefined) {
-      this.#changed(run);
+      this.#listener.changed(run.key);
     } else if (run.state.at === 'ended') {
       this.#probes.delete(run);
-      probe(run);
+      probe(problemOf(run.state.event));
     }
   }
+}
+
+function newRun<Start extends RunStart>(start: Start): Run<Start> {
+  return {
+    key: start.key,
+    file: start.file,
+    timeoutMs: start.timeoutMs,
+    killAfterMs: start.killAfterMs,
+    start,
+    state: { at: 'waiting', attempt: 1 },
+    lastEnd: null,
+    reason: null,
+    message: null,
+    alarm: () => {},
+    killing: null,
+  };
+}
+
+function problemOf({ claimed, code, signal, message }: EndedEvent): string | null {
+  if (claimed && code === 0) return null;
+  return message ?? `the probe ended with ${signal === null ? `code ${code}` : `signal ${signal}`}`;
 }

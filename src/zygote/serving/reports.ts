@@ -15,20 +15,21 @@ export interface Report {
   readonly problem: string;
 }
 
-/** Longer than any line that shim.pl writes. */
+/** Longer than any line that a child writes. */
 const MAX_LINE_BYTES = 4096;
 const LINE = /^(child|claimed|unclaimed) (\d+) (\d+) ?(.*)$/;
 
 /**
  * One socket pair on which all children report, a line by one write. We keep both ends: ours is read by the event loop,
  * and by `read()` wherever a report must not come later than what is done next. Children inherit theirs and close it
- * when they execute the command, so no user code ever holds it.
+ * before user code: by executing the command, or by hand.
  */
 export class Reports {
   readonly childrenFd: number;
   readonly #fd: number;
   readonly #framer = new LineFramer(MAX_LINE_BYTES);
   readonly #handle: (report: Report) => void;
+  readonly #socket: net.Socket;
 
   constructor(handle: (report: Report) => void) {
     this.#handle = handle;
@@ -42,12 +43,20 @@ export class Reports {
         return true;
       },
     };
-    new net.Socket({ fd: this.#fd, readable: true, writable: false, onread });
+    this.#socket = new net.Socket({ fd: this.#fd, readable: true, writable: false, onread });
+    // The listening socket keeps a zygote going. Before there is one, a bootstrap that waits for nothing shall end.
+    this.#socket.unref();
   }
 
   /** Handles every report that has been written up to now. */
   read(): void {
     readPending(this.#fd, (chunk) => this.#push(chunk));
+  }
+
+  /** In a process that has come from this one by fork(2): lets go of our end, and keeps the children's. */
+  abandon(): void {
+    this.#socket.removeAllListeners();
+    this.#socket.destroy();
   }
 
   #push(chunk: Buffer): void {

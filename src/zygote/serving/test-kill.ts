@@ -1,7 +1,11 @@
 import { closeSync, openSync } from 'node:fs';
 
-/** Where the fault tests can have this process die. The shim knows two more steps. */
-export type KillStep = 'zygote:forked' | 'zygote:ended-before-tell';
+/** Where the fault tests can have this process die. */
+export type KillStep =
+  | 'zygote:forked'
+  | 'zygote:ended-before-tell'
+  | 'child:before-claim'
+  | 'child:claimed-before-report';
 
 /** Variables that reach the shim. */
 export const TEST_VARIABLES = ['ROCKSY_TEST_KILL', 'ROCKSY_TEST_KILL_ONCE'] as const;

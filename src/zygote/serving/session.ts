@@ -12,8 +12,8 @@ const MAX_UNREAD_BYTES = 8 << 20;
 
 export interface SessionOwner {
   onRequest(session: Session, line: Buffer): void;
-  /** What to say of a run now; null: it is not known any more. */
-  latestEvent(key: string): ZygoteEvent | null;
+  /** What to say of a run now; null: it is not known any more. `waiting`: there will be something in a moment. */
+  latestEvent(key: string): ZygoteEvent | 'waiting' | null;
   onClose(session: Session): void;
 }
 
@@ -61,8 +61,12 @@ export class Session {
   /** A run has news. */
   tell(key: string): void {
     if (!this.#open) return;
-    if (this.#untold.size > 0 || this.#unreadBytes > CONGESTED_BYTES) this.#untold.add(key);
-    else this.#sayLatest(key);
+    if (this.#untold.size === 0 && this.#unreadBytes <= CONGESTED_BYTES) {
+      this.#sayLatest(key);
+    } else {
+      this.#untold.add(key);
+      this.#tellUntold();
+    }
   }
 
   /** All that is said in one turn of the loop leaves in one write. */
@@ -91,6 +95,18 @@ export class Session {
     if (fd !== null) readPending(fd, (chunk) => this.#push(chunk));
     this.#closed();
     this.#socket.destroy();
+  }
+
+  /** In a process that has come from this one by fork(2): lets go of the connection, which goes on without it. */
+  abandon(): void {
+    this.#open = false;
+    this.#received = [];
+    this.#socket.removeAllListeners().on('error', () => {}); // what was under way is not, any more
+    this.#socket.destroy(); // close(2), which says nothing to the other side as long as the zygote has its copy
+  }
+
+  get descriptor(): number | null {
+    return descriptorOf(this.#socket);
   }
 
   get #unreadBytes(): number {
@@ -127,15 +143,18 @@ export class Session {
         this.#flush();
         if (this.#unreadBytes > CONGESTED_BYTES) return; // 'drain' comes
       }
-      this.#untold.delete(key);
-      this.#sayLatest(key);
+      if (this.#sayLatest(key)) this.#untold.delete(key);
     }
+    if (this.#untold.size > 0) return; // somebody's fork is under way, and `tell` comes
     for (const greeting of this.#greetings.splice(0)) this.say(greeting);
   }
 
-  #sayLatest(key: string): void {
+  /** `false`: there is nothing to say yet. */
+  #sayLatest(key: string): boolean {
     const event = this.#owner.latestEvent(key);
+    if (event === 'waiting') return false;
     if (event !== null) this.say(event);
+    return true;
   }
 
   #flush(): void {

@@ -1,9 +1,8 @@
 import net from 'node:net';
-import { descriptors } from '../../posix/index.ts';
 import { CONTRACT_VERSION, type ZygoteConfig, type ZygoteEvent } from '../contract.ts';
-import { isKey, isMilliseconds, parseRequest, parseStart, type RawRequest } from './request.ts';
-import { latestEvent, type Run } from './run.ts';
-import type { Runs } from './runs.ts';
+import { isKey, isMilliseconds, parseRequest, type RawRequest, type RunStart } from './request.ts';
+import { latestEvent } from './run.ts';
+import type { Refusal, Runs, RunsListener } from './runs.ts';
 import { Session, type SessionOwner } from './session.ts';
 
 /** Beyond the largest signal of Linux, _NSIG: signal(7). */
@@ -12,22 +11,36 @@ const SIGNALS = 65;
 /** Requests that are answered under their id. */
 const ASKING = ['probe', 'signal', 'cancel', 'stats'];
 
+/** What differs from runtime to runtime, as sessions see it. */
+export interface Runtime<Start extends RunStart> {
+  /** What a `start` says, or the sentence why it can't be carried out. */
+  parseStart(key: string, fields: RawRequest['fields']): Start | string;
+  /** Has a child go through all preparation that runs nothing of the user's. */
+  probe(done: (problem: string | null) => void): void;
+  /** What is open here and not the bootstrap's; `sessions` are the connections of daemons. */
+  descriptors(sessions: readonly number[]): number[];
+  /** How many children are parked. */
+  parked(): number;
+  /** Nothing more will be started. */
+  drain(): void;
+}
+
 /** The daemon's side of the zygote: who is the current session, and what each request does. */
-export class Server implements SessionOwner {
-  readonly #runs: Runs;
+export class Server<Start extends RunStart> implements SessionOwner, RunsListener {
+  readonly #runs: Runs<Start>;
   readonly #config: ZygoteConfig;
-  /** Carried out by a child that runs nothing of the user's. */
-  readonly #probe: (done: (problem: string | null) => void) => void;
+  readonly #runtime: Runtime<Start>;
   readonly #listener: net.Server;
+  readonly #sessions = new Set<Session>();
   #current: Session | null = null;
   #lastNumber = Number.NEGATIVE_INFINITY;
   #draining = false;
 
-  constructor(runs: Runs, config: ZygoteConfig, probe: (done: (problem: string | null) => void) => void) {
+  constructor(runs: Runs<Start>, config: ZygoteConfig, runtime: Runtime<Start>) {
     this.#runs = runs;
     this.#config = config;
-    this.#probe = probe;
-    this.#listener = net.createServer((socket) => new Session(socket, this));
+    this.#runtime = runtime;
+    this.#listener = net.createServer((socket) => this.#sessions.add(new Session(socket, this)));
   }
 
   listen(fd: number): void {
@@ -37,19 +50,33 @@ export class Server implements SessionOwner {
   /** Starts nothing more, and ends the process once every run has ended and been acknowledged. */
   drain(): void {
     this.#draining = true;
+    this.#runtime.drain();
     this.#exitWhenDrained();
   }
 
-  runChanged(run: Run): void {
-    this.#current?.tell(run.key);
+  /** In a process that has come from this one by fork(2): lets go of listener and connections. */
+  abandon(): void {
+    this.#listener.removeAllListeners().close();
+    for (const session of this.#sessions) session.abandon();
   }
 
-  latestEvent(key: string): ZygoteEvent | null {
+  changed(key: string): void {
+    this.#current?.tell(key);
+  }
+
+  refused(key: string, refusal: Refusal): void {
+    this.#current?.say({ event: 'refused', key, ...refusal });
+    this.#current?.tell(key); // a hello may have been waiting for it
+    this.#exitWhenDrained();
+  }
+
+  latestEvent(key: string): ZygoteEvent | 'waiting' | null {
     const run = this.#runs.get(key);
-    return run === undefined ? null : latestEvent(run);
+    return run === undefined ? null : (latestEvent(run) ?? 'waiting');
   }
 
   onClose(session: Session): void {
+    this.#sessions.delete(session);
     if (this.#current === session) this.#current = null;
   }
 
@@ -89,11 +116,15 @@ export class Server implements SessionOwner {
         session: number,
         pid: process.pid,
         generation: this.#config.generation,
-        descriptors: descriptors('self').map(({ fd }) => fd),
-        parked: 0,
+        descriptors: this.#runtime.descriptors(this.#connections()),
+        parked: this.#runtime.parked(),
         draining: this.#draining,
       },
     );
+  }
+
+  #connections(): number[] {
+    return [...this.#sessions].flatMap(({ descriptor }) => (descriptor === null ? [] : [descriptor]));
   }
 
   #problemWithHello(version: unknown, number: unknown): string | null {
@@ -124,9 +155,9 @@ export class Server implements SessionOwner {
       case 'cancel':
         return this.#cancel(id, fields);
       case 'stats':
-        return { event: 'stats', id, parked: 0, ...this.#runs.counts, extra: {} };
+        return { event: 'stats', id, parked: this.#runtime.parked(), ...this.#runs.counts, extra: {} };
       default:
-        this.#probe((message) => session.say(probed(id, message)));
+        this.#runtime.probe((problem) => session.say(probed(id, problem)));
         return null;
     }
   }
@@ -134,13 +165,15 @@ export class Server implements SessionOwner {
   #start(id: number | undefined, fields: RawRequest['fields']): ZygoteEvent | null {
     const { key } = fields;
     if (typeof key !== 'string') return failure(id, 'start: key is missing');
-    const start = isKey(key) ? parseStart(key, fields) : 'key: expected 1 to 255 bytes without NUL';
+    const start = isKey(key)
+      ? this.#runtime.parseStart(key, fields)
+      : 'key: expected 1 to 255 bytes without NUL';
     if (typeof start === 'string') return { event: 'refused', key, code: 'invalid', message: start };
     if (this.#draining && this.#runs.get(key) === undefined) {
       return { event: 'refused', key, code: 'draining', message: 'this zygote is draining' };
     }
-    const refusal = this.#runs.start(start);
-    return refusal === null ? null : { event: 'refused', key, ...refusal };
+    this.#runs.start(start);
+    return null;
   }
 
   #signal(id: number, { key, signal }: RawRequest['fields']): ZygoteEvent {

@@ -4,20 +4,22 @@ import type { ChildEnd } from '../../posix/index.ts';
 import type { RunEvent } from '../contract.ts';
 import { GIVE_UP_MS } from './leftovers.ts';
 import type { Report } from './reports.ts';
-import type { CommandStart } from './request.ts';
+import type { RunStart } from './request.ts';
 import { latestEvent } from './run.ts';
 import { Runs, type System } from './runs.ts';
 
 const CLAIM_TIMEOUT_MS = 100;
 
 /** A small world: its clock moves when told to, its processes die when told to. */
-class World implements System {
+class World implements System<RunStart> {
   readonly events: RunEvent[] = [];
   readonly signals: string[] = [];
   readonly lines: string[] = [];
   readonly strangers = new Set<number>();
-  readonly runs: Runs;
+  readonly runs: Runs<RunStart>;
   canFork = true;
+  forksLater = false;
+  readonly #births: (() => void)[] = [];
   #now = 0;
   #lastPid = 100;
   #timers: { at: number; act: () => void }[] = [];
@@ -26,15 +28,31 @@ class World implements System {
   #mains = new Set<number>();
 
   constructor(leaveChildren = false) {
-    this.runs = new Runs(this, { claimTimeoutMs: CLAIM_TIMEOUT_MS, leaveChildren }, (run) =>
-      this.events.push(latestEvent(run)),
+    this.runs = new Runs(
+      this,
+      { claimTimeoutMs: CLAIM_TIMEOUT_MS, leaveChildren },
+      {
+        changed: (key) => {
+          const run = this.runs.get(key);
+          const event = run === undefined ? null : latestEvent(run);
+          if (event !== null) this.events.push(event);
+        },
+        refused: (key, refusal) => this.events.push({ event: 'refused', key, ...refusal }),
+      },
     );
   }
 
-  spawn(): number {
-    if (!this.canFork) throw new Error('EAGAIN');
-    this.#mains.add(++this.#lastPid);
-    return this.#lastPid;
+  spawn(_start: RunStart, born: (child: number | Error) => void): void {
+    const birth = (): void => {
+      if (this.canFork) this.#mains.add(++this.#lastPid);
+      born(this.canFork ? this.#lastPid : new Error('EAGAIN'));
+    };
+    if (this.forksLater) this.#births.push(birth);
+    else birth();
+  }
+  /** What was asked for and not made. */
+  makeChildren(): void {
+    for (const birth of this.#births.splice(0)) birth();
   }
   signal(pid: number, signal: number): boolean {
     this.signals.push(`${signal} to ${pid}`);
@@ -54,8 +72,8 @@ class World implements System {
   readReports(): void {
     for (const report of this.#reports.splice(0)) this.runs.report(report);
   }
-  appendToRunFile(file: string, line: string): void {
-    this.lines.push(`${file}: ${line}`);
+  noteExit(file: string, code: number): void {
+    this.lines.push(`${file}: exit ${code}`);
   }
   nowMs(): number {
     return this.#now;
@@ -108,11 +126,10 @@ class World implements System {
   }
 }
 
-function command(key: string, more: Partial<CommandStart> = {}): CommandStart {
+function command(key: string, more: Partial<RunStart> = {}): RunStart {
   return {
     key,
     file: key,
-    argv: ['x'],
     env: {},
     cwd: '',
     stdin: null,
@@ -137,7 +154,7 @@ const ended = {
 
 test('a run is forked, claimed, ended, and forgotten when acknowledged', () => {
   const world = new World();
-  assert.equal(world.runs.start(command('a')), null);
+  world.runs.start(command('a'));
   world.claims(101);
   world.runs.acknowledge('a');
   assert.deepEqual(world.runs.counts, { running: 1, forks: 1 });
@@ -179,18 +196,18 @@ test('a child that dies before its claim is said to have run nothing', () => {
   assert.deepEqual(world.lines, []);
 });
 
-test('a child that does not claim in time is killed and replaced, twice; then the run is given up', () => {
+test('a child that does not claim in time is killed and replaced, three times; then the run is given up', () => {
   const world = new World();
   world.runs.start(command('a'));
-  for (const pid of [101, 102, 103]) {
+  for (const pid of [101, 102, 103, 104]) {
     assert.deepEqual(world.last, { event: 'forked', key: 'a', pid });
     world.pass(CLAIM_TIMEOUT_MS);
     assert.equal(world.signals.at(-1), `9 to ${pid}`);
     world.ends(pid, null, 9);
   }
-  assert.ok(world.last?.event === 'ended' && !world.last.claimed && world.last.pid === 103);
-  assert.equal(world.last.message, '3 children, one after the other, did not claim the key within 100 ms');
-  assert.equal(world.runs.counts.forks, 3);
+  assert.ok(world.last?.event === 'ended' && !world.last.claimed && world.last.pid === 104);
+  assert.equal(world.last.message, '4 children, one after the other, did not claim the key within 100 ms');
+  assert.equal(world.runs.counts.forks, 4);
   assert.equal(world.timers, 0);
 });
 
@@ -248,8 +265,39 @@ test('a replacement that can’t be forked ends the run', () => {
 test('a fork that fails is refused and leaves no trace', () => {
   const world = new World();
   world.canFork = false;
-  assert.deepEqual(world.runs.start(command('a')), { code: 'fork_failed', message: 'EAGAIN' });
+  world.runs.start(command('a'));
+  assert.deepEqual(world.events, [{ event: 'refused', key: 'a', code: 'fork_failed', message: 'EAGAIN' }]);
   assert.equal(world.runs.size, 0);
+});
+
+test('a run whose child is still to be made is known, and there is nothing to tell of it', () => {
+  const world = new World();
+  world.forksLater = true;
+  world.runs.start(command('a'));
+  world.runs.start(command('a'));
+  const run = world.runs.get('a');
+  assert.equal(run && latestEvent(run), null);
+  assert.equal(world.runs.signal('a', 10), false);
+  world.makeChildren();
+  world.claims(101);
+  world.ends(101, 0);
+  assert.deepEqual(
+    world.events.map(({ event }) => event),
+    ['refused', 'forked', 'claimed', 'ended'],
+  );
+});
+
+test('a cancel before there is a child reaches the child', () => {
+  const world = new World();
+  world.forksLater = true;
+  world.runs.start(command('a'));
+  assert.equal(world.runs.cancel('a', 1000, 'replaced'), true);
+  assert.deepEqual(world.signals, []);
+  world.makeChildren();
+  assert.deepEqual(world.signals, ['15 to 101']);
+  world.ends(101, null, 15);
+  assert.partialDeepStrictEqual(world.last, { signal: 15, reason: 'replaced', claimed: false });
+  assert.equal(world.timers, 0);
 });
 
 test('a timeout counts from the claim: SIGTERM, then SIGKILL', () => {
@@ -356,11 +404,13 @@ test('with leave_children nobody is killed and a run ends with its main process'
 
 test('a probe is nobody’s run', () => {
   const world = new World();
-  const ends: string[] = [];
-  world.runs.probe(command('p'), ({ state }) => ends.push(state.at));
+  const problems: (string | null)[] = [];
+  for (const code of [0, 3]) world.runs.probe(command(`p${code}`), (problem) => problems.push(problem));
   world.claims(101);
+  world.claims(102);
   world.ends(101, 0);
-  assert.deepEqual(ends, ['ended']);
+  world.ends(102, 3);
+  assert.deepEqual(problems, [null, 'the probe ended with code 3']);
   assert.deepEqual(world.events, []);
   assert.equal(world.runs.size, 0);
 });

@@ -1,13 +1,15 @@
 import type { ChildEnd } from '../../posix/index.ts';
 import type { EndedEvent, RunEvent } from '../contract.ts';
 import type { Cancel } from './deadline.ts';
-import type { CommandStart } from './request.ts';
+import type { RunStart } from './request.ts';
 
-/** How many children a run is given to before the zygote gives it up. */
-export const MAX_ATTEMPTS = 3;
+/** How many children a run is given to before the zygote gives it up: one, and three in its place. */
+export const MAX_ATTEMPTS = 4;
 
-/** Where a run stands. It goes from one to the next, and back from `forked` to `forked` with another child. */
+/** Where a run stands. It goes from one to the next, and back from `forked` to `waiting` for another child. */
 export type RunState =
+  /** A child of its own is still to be made. */
+  | { readonly at: 'waiting'; readonly attempt: number }
   /** A child has the run and has not claimed it. `late`: it took too long and has been sent SIGKILL. */
   | { readonly at: 'forked'; readonly pid: number; readonly attempt: number; readonly late: boolean }
   | { readonly at: 'claimed'; readonly pid: number }
@@ -16,14 +18,16 @@ export type RunState =
   | { readonly at: 'ended'; readonly event: EndedEvent };
 
 /** A run of this zygote, from `start` to `ack`. */
-export interface Run {
+export interface Run<Start extends RunStart = RunStart> {
   readonly key: string;
   readonly file: string;
   readonly timeoutMs: number | null;
   readonly killAfterMs: number;
   /** What to give to another child; gone with the claim, since it may be large. */
-  start: CommandStart | null;
+  start: Start | null;
   state: RunState;
+  /** How the last child that did not claim it in time has ended. */
+  lastEnd: ChildEnd | null;
   /** Why the zygote has ended it: the first reason counts. */
   reason: string | null;
   /** What `ended` has to explain. */
@@ -39,9 +43,11 @@ export function mainPid({ state }: Run): number | null {
   return state.at === 'forked' || state.at === 'claimed' ? state.pid : null;
 }
 
-/** What a new session is told of a run. */
-export function latestEvent({ key, state }: Run): RunEvent {
+/** What a new session is told of a run; null: there is nothing to tell yet. */
+export function latestEvent({ key, state }: Run): RunEvent | null {
   switch (state.at) {
+    case 'waiting':
+      return null;
     case 'forked':
     case 'claimed':
       return { event: state.at, key, pid: state.pid };

@@ -1,0 +1,54 @@
+// fork(2) of a process that has an event loop, and what its child needs at once.
+import { call, define } from './libc.ts';
+
+const SIG_SETMASK = 2;
+/** sigset_t of glibc: 1,024 bits. */
+const SIZEOF_SIGSET = 128;
+
+const c = {
+  fork: define<[]>('int fork()'),
+  getpid: define<[]>('int getpid()'),
+  setsid: define<[]>('int setsid()'),
+  sigprocmask: define<[number, Buffer, Buffer | null]>('int sigprocmask(int, void *, void *)'),
+  defaultLoop: define<[]>('uintptr_t uv_default_loop()'),
+  loopFork: define<[number]>('int uv_loop_fork(uintptr_t)'),
+};
+
+/**
+ * 0 in the child, which has this thread only. Its pages must have been made inheritable before (`inheritPages`), or it
+ * dies at its first step. Expects EAGAIN (too many processes), ENOMEM: fork(2).
+ */
+export function fork(): number {
+  return call('fork', 'this process', () => c.fork());
+}
+
+/**
+ * Gives a forked child's event loop an epoll set, a wake-up descriptor and a signal pipe of its own; until then it shares
+ * those of its parent: uv_loop_fork() in https://docs.libuv.org/en/v1.x/loop.html. `node` exports libuv's symbols.
+ */
+export function forkLoop(): void {
+  call('uv_loop_fork', 'the default loop', () => c.loopFork(c.defaultLoop()));
+}
+
+/** The pid as the kernel knows it; process.pid is what it was when Node started. */
+export function getpid(): number {
+  return c.getpid();
+}
+
+/** This process leads a session of its own from now on. Expects EPERM (it leads a group): setsid(2). */
+export function setSession(): void {
+  call('setsid', 'this process', () => c.setsid());
+}
+
+/** Which signals wait; as sigprocmask(2) has it. */
+export type SignalMask = Buffer & { readonly SignalMask: never };
+
+export const ALL_SIGNALS = Buffer.alloc(SIZEOF_SIGSET, 0xff) as SignalMask;
+export const NO_SIGNALS = Buffer.alloc(SIZEOF_SIGSET) as SignalMask;
+
+/** Sets this thread's mask and says what it was. SIGKILL and SIGSTOP are never blocked. Expects no errno: sigprocmask(2). */
+export function setSignalMask(mask: SignalMask): SignalMask {
+  const before = Buffer.alloc(SIZEOF_SIGSET);
+  call('sigprocmask', 'SIG_SETMASK', () => c.sigprocmask(SIG_SETMASK, mask, before));
+  return before as SignalMask;
+}

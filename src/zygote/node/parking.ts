@@ -1,0 +1,142 @@
+import { closeSync, readSync, writeSync } from 'node:fs';
+import { socketpair } from '../../posix/index.ts';
+import { after } from '../serving/index.ts';
+import type { Forker } from './fork.ts';
+import type { JobStart } from './request.ts';
+
+/** A message is whole or not there; more than this a socket need not hold (net.core.wmem_default), so larger runs are forked. */
+const MOST_BYTES = 128 << 10;
+/** After one died unasked, or a fork failed, the next is tried so much later. */
+const PAUSE_MS = 1_000;
+
+/**
+ * Children that wait for a run, the oldest first. Each is on its end of a socket pair; ours is closed when it has a run,
+ * or when it shall end. They also die with the zygote (PR_SET_PDEATHSIG, in child.ts).
+ */
+export class Parking {
+  /** By pid, the oldest first: our end. */
+  readonly #parked = new Map<number, number>();
+  readonly #places: number;
+  readonly #forker: Forker;
+  /** What a parked child does, from birth; gets its end. */
+  readonly #inChild: (socket: number) => void;
+  #state: 'unopened' | 'open' | 'pausing' | 'closed' = 'unopened';
+  #forking = false;
+
+  constructor(places: number, forker: Forker, inChild: (socket: number) => void) {
+    this.#places = places;
+    this.#forker = forker;
+    this.#inChild = inChild;
+  }
+
+  get count(): number {
+    return this.#parked.size;
+  }
+
+  has(pid: number): boolean {
+    return this.#parked.has(pid);
+  }
+
+  /** Our ends. */
+  get descriptors(): number[] {
+    return [...this.#parked.values()];
+  }
+
+  /** Not before the probe: the daemon looks at our descriptors first, and refuses what it does not know. */
+  open(): void {
+    if (this.#state !== 'unopened') return;
+    this.#state = 'open';
+    this.#refill();
+  }
+
+  /** They end when their sockets do. */
+  close(): void {
+    this.#state = 'closed';
+    this.#forker.cancelSpares();
+    this.abandon();
+  }
+
+  /** In a child: the other children's sockets are none of its business. */
+  abandon(): void {
+    for (const socket of this.#parked.values()) closeSync(socket);
+    this.#parked.clear();
+  }
+
+  /** Gives the run to the oldest; null: nobody can take it. */
+  give(start: JobStart): number | null {
+    const line = Buffer.from(JSON.stringify(start));
+    if (line.length > MOST_BYTES) return null;
+    for (const [pid, socket] of this.#parked) {
+      this.#parked.delete(pid);
+      const given = send(socket, line);
+      closeSync(socket);
+      this.#refill();
+      if (given) return pid;
+    }
+    return null;
+  }
+
+  /** One of them has died unasked. `false`: it was none of them. */
+  reaped(pid: number): boolean {
+    const socket = this.#parked.get(pid);
+    if (socket === undefined) return false;
+    this.#parked.delete(pid);
+    closeSync(socket);
+    this.#pause();
+    return true;
+  }
+
+  #refill(): void {
+    if (this.#state !== 'open' || this.#forking || this.#parked.size >= this.#places) return;
+    this.#forking = true;
+    let pair: readonly [ours: number, theirs: number] | null = null;
+    this.#forker.request('spare', {
+      prepare: () => {
+        pair = socketpair('seqpacket');
+      },
+      inChild: () => {
+        if (pair === null) return;
+        closeSync(pair[0]);
+        this.#inChild(pair[1]);
+      },
+      born: (child) => {
+        this.#forking = false;
+        if (pair !== null) closeSync(pair[1]);
+        if (pair !== null && typeof child === 'number') {
+          this.#parked.set(child, pair[0]);
+          this.#refill();
+        } else {
+          if (pair !== null) closeSync(pair[0]);
+          this.#pause();
+        }
+      },
+    });
+  }
+
+  #pause(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'pausing';
+    after(PAUSE_MS, () => {
+      if (this.#state !== 'pausing') return;
+      this.#state = 'open';
+      this.#refill();
+    });
+  }
+}
+
+/** EPIPE: the child has died and will be reaped. EMSGSIZE: a socket holds less here. */
+function send(socket: number, line: Buffer): boolean {
+  try {
+    return writeSync(socket, line) === line.length;
+  } catch {
+    return false;
+  }
+}
+
+const buffer = Buffer.allocUnsafeSlow(MOST_BYTES);
+
+/** In a parked child: waits, without its event loop, for what it is to run. Null: there will be nothing. */
+export function receive(socket: number): JobStart | null {
+  const length = readSync(socket, buffer);
+  return length === 0 ? null : JSON.parse(buffer.toString('utf8', 0, length));
+}

@@ -1,0 +1,105 @@
+// The zygote of the runtime `node` (docs/zygote.md), as a program: loads the user's code, then forks a child for every run.
+import v8 from 'node:v8';
+import vm from 'node:vm';
+import { children, descriptors, setChildSubreaper, setCloseOnExec } from '../../posix/index.ts';
+import { LISTEN_FD, type ZygoteConfig } from '../contract.ts';
+import { cancelAll, probe, Reports, Runs, Server, takeConfig } from '../serving/index.ts';
+import { Child } from './child.ts';
+import { Forker } from './fork.ts';
+import { Parking } from './parking.ts';
+import { quiet } from './quiesce.ts';
+import { replaceRandom, takeAway } from './repairs/index.ts';
+import { type JobStart, PROBE, parseJob } from './request.ts';
+import { nodeSystem } from './system.ts';
+import { loadUserCode, type UserCode } from './user-code.ts';
+
+const QUIET_MS = 1_000;
+
+async function main(): Promise<void> {
+  const config = takeConfig(process.env);
+  process.title = `rocksy ${config.pool}/${config.generation} zygote`;
+  // The listening socket, and whatever else somebody up the line has let through: no program gets any of it.
+  for (const { fd } of descriptors('self')) setCloseOnExec(fd, 'close');
+  setChildSubreaper();
+  ignoreSignals();
+  const reports = new Reports((report) => runs.report(report));
+  const ownDescriptors = descriptors('self').map(({ fd }) => fd); // whatever comes now is the bootstrap's
+  replaceRandom();
+  const userCode = await loadWholly(config);
+  const signalListeners = takeAway().filter(([, listener]) => listener !== ignore);
+  const helpers = new Set(children(process.pid));
+
+  const forker = new Forker();
+  const child = new Child(config, userCode, reports.childrenFd, signalListeners, () => {
+    server.abandon();
+    reports.abandon();
+    parking.abandon();
+    cancelAll();
+  });
+  const parking: Parking = new Parking(config.prefork, forker, (socket) => child.park(socket));
+  const runs: Runs<JobStart> = new Runs(
+    nodeSystem(child, forker, parking, reports, helpers),
+    { claimTimeoutMs: config.claim_timeout_ms, leaveChildren: config.leave_children },
+    {
+      changed: (key) => server.changed(key),
+      refused: (key, refusal) => server.refused(key, refusal),
+    },
+  );
+  const server: Server<JobStart> = new Server(runs, config, {
+    parseStart: parseJob,
+    probe: (done) =>
+      probe(
+        runs,
+        config,
+        (start) => ({ ...start, class: PROBE, params: null }),
+        (problem) => {
+          if (problem === null) parking.open();
+          done(problem);
+        },
+      ),
+    descriptors: (sessions) => [...ownDescriptors, ...sessions, ...parking.descriptors],
+    parked: () => parking.count,
+    drain: () => parking.close(),
+  });
+
+  process.on('SIGCHLD', () => runs.reap());
+  process.on('SIGTERM', () => server.drain());
+  ignoreSignals();
+  collectGarbage();
+  server.listen(LISTEN_FD);
+}
+
+/** SIGPIPE is ignored by Node itself. */
+function ignoreSignals(): void {
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, ignore);
+}
+
+function ignore(): void {}
+
+/** Says so where the bootstrap ends the process, or waits for something that never comes. */
+async function loadWholly(config: ZygoteConfig): Promise<UserCode> {
+  const ended = (code: number): void => {
+    if (code === 0) console.error('the bootstrap called exit, or awaits what never comes');
+    process.exitCode = code || 1;
+  };
+  process.on('exit', ended);
+  const userCode = await loadUserCode(config);
+  await userCode.beforeFork();
+  process.off('exit', ended);
+  // The daemon will look at our threads: one that is about to fall asleep is none of the bootstrap's.
+  await quiet(QUIET_MS);
+  return userCode;
+}
+
+/** Once, before the first fork: what is garbage now would be so in every child, and each collect it for itself. */
+function collectGarbage(): void {
+  v8.setFlagsFromString('--expose-gc');
+  vm.runInNewContext('gc')();
+  v8.setFlagsFromString('--no-expose-gc');
+}
+
+// Not awaited: a child would carry on with a module that is still being evaluated.
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -1,0 +1,47 @@
+import { unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ZygoteConfig } from '../contract.ts';
+import type { RunStart } from './request.ts';
+import type { Runs } from './runs.ts';
+
+let probes = 0;
+
+/**
+ * A child that goes all the way, with files of its own, runs nothing of the user's and leaves nothing.
+ * @param startOf adds what makes it such a child in this runtime
+ */
+export function probe<Start extends RunStart>(
+  runs: Runs<Start>,
+  config: ZygoteConfig,
+  startOf: (start: RunStart) => Start,
+  done: (problem: string | null) => void,
+): void {
+  const file = `.probe-${config.generation}-${process.pid}-${++probes}`;
+  const log = `${file}.log`;
+  const removeFiles = (): void => {
+    for (const name of [`${file}.run`, log]) removeIfThere(join(config.runs, name));
+  };
+  const start: RunStart = {
+    key: file,
+    file,
+    env: {},
+    cwd: '',
+    stdin: null,
+    log,
+    timeoutMs: config.claim_timeout_ms,
+    killAfterMs: 0,
+  };
+  removeFiles(); // of a zygote that died in the middle of a probe, before its pid came round again
+  runs.probe(startOf(start), (problem) => {
+    removeFiles();
+    done(problem);
+  });
+}
+
+function removeIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It never was.
+  }
+}
