@@ -14,6 +14,5 @@ for argument in "$@"; do
     *) files=() ;;
   esac
 done
-# A test that failed may have left something open: that must not keep its file from ending. Many wait more than they
-# compute: by default there would be a file less at a time than there are cores.
-exec node --test --test-concurrency="$(nproc)" --test-reporter=spec --test-timeout=120000 --test-force-exit "$@" "${files[@]}"
+# A test that failed may have left something open: that must not keep its file from ending.
+exec node --test --test-reporter=spec --test-timeout=120000 --test-force-exit "$@" "${files[@]}"
