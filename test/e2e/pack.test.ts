@@ -128,7 +128,7 @@ test('the installed rocksyd runs a command and a class in TypeScript for the ins
   await mkdir(join(installed, 'jobs'));
   await writeFile(
     join(installed, 'jobs/Greet.ts'),
-    "export default class Greet { run(name: string): void { console.log('hello', name); } }\n",
+    "export default class Greet { run([name]: [string]): void { console.log('hello', name); } }\n",
   );
   await bin('rocksyd', ['--config', config, '--check']);
 

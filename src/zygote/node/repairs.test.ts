@@ -93,7 +93,15 @@ describe('node: the zygote', () => {
     await using zygote = ways();
     const daemon = await Conversation.serve(zygote);
     await daemon.run('a', job('Numbers'));
-    assert.deepEqual(resultOf(zygote, 'a'), { inRange: true, different: 10_000, centred: true });
+    assert.deepEqual(resultOf(zygote, 'a'), {
+      integers: [-2, -1, 0, 1, 2],
+      later: true,
+      refused: 'ERR_OUT_OF_RANGE',
+      uuid: true,
+      inRange: true,
+      different: 10_000,
+      centred: true,
+    });
   });
 });
 
