@@ -28,5 +28,5 @@ contractSuite({
         path,
       ),
   },
-  features: { parks: false },
+  features: { parks: false, tellsItsEnd: false },
 });

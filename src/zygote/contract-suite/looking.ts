@@ -15,6 +15,16 @@ export function runFileOf(zygote: TestedZygote, file: string): string[] {
     .split('\n');
 }
 
+/** What a run has written into its run file behind its claim. */
+export function factsOf(zygote: TestedZygote, file: string): string[] {
+  return runFileOf(zygote, file).slice(1);
+}
+
+export function resultOf(zygote: TestedZygote, file: string): { [name: string]: unknown } {
+  const line = factsOf(zygote, file).find((fact) => fact.startsWith('result '));
+  return JSON.parse(line?.slice('result '.length) ?? 'null');
+}
+
 export function statOf(pid: number): string[] {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -49,6 +49,8 @@ export interface Programs {
 export interface Features {
   /** Whether the runtime parks children ahead of their runs. */
   readonly parks: boolean;
+  /** Whether a run writes its exit code into its run file itself. */
+  readonly tellsItsEnd: boolean;
 }
 
 /** A runtime, as the suite sees it. */

@@ -3,20 +3,19 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { JsonValue } from '../../wire/index.ts';
-import type { StartSpec } from '../contract.ts';
-import { Conversation, logOf, ready, runFileOf, type TestedZygote } from '../contract-suite/index.ts';
+import {
+  Conversation,
+  factsOf,
+  job,
+  logOf,
+  ready,
+  resultOf,
+  type TestedZygote,
+} from '../contract-suite/index.ts';
 import { FIXTURES, startZygote } from './zygote-under-test.ts';
 
-const job = (name: string, params: JsonValue = {}): StartSpec => ({ class: name, params });
 const ways = (prefork = 0): TestedZygote =>
   startZygote({ config: { bootstrap: join(FIXTURES, 'ways.ts'), prefork } });
-const facts = (zygote: TestedZygote, file: string): string[] => runFileOf(zygote, file).slice(1);
-
-function resultOf(zygote: TestedZygote, file: string): { [name: string]: unknown } {
-  const line = facts(zygote, file).find((fact) => fact.startsWith('result '));
-  return JSON.parse(line?.slice('result '.length) ?? 'null');
-}
 
 for (const prefork of [0, 2]) {
   describe(`node: in a child (prefork: ${prefork})`, () => {
@@ -174,7 +173,7 @@ describe('node: the end of a run', () => {
         { code, signal: null, claimed: true },
         `${how}: ${JSON.stringify(ended)}`,
       );
-      assert.deepEqual(facts(zygote, key), [...expected, `exit ${code}`], how);
+      assert.deepEqual(factsOf(zygote, key), [...expected, `exit ${code}`], how);
       if (log !== undefined) assert.match(logOf(zygote, key), log, how);
       if (!how.startsWith('an exit handler')) {
         assert.ok(logOf(zygote, key).includes(EXIT(code)), `${how}: ${logOf(zygote, key)}`);
@@ -198,7 +197,7 @@ describe('node: the end of a run', () => {
     await daemon.ask({ op: 'cancel', key: 'a', kill_after_ms: 60_000, reason: 'cancel' });
     assert.partialDeepStrictEqual(await daemon.about('a', 'ended'), { code: 0, reason: 'cancel' });
     assert.match(logOf(zygote, 'a'), /^\d{4}-.*Z ready\n$/);
-    assert.deepEqual(facts(zygote, 'a'), ['result "cleaned up"', 'exit 0']);
+    assert.deepEqual(factsOf(zygote, 'a'), ['result "cleaned up"', 'exit 0']);
   });
 });
 
@@ -220,7 +219,7 @@ describe('node: a run', () => {
     await using zygote = ways();
     const daemon = await Conversation.serve(zygote);
     await daemon.run('a', job('Tells'));
-    assert.deepEqual(facts(zygote, 'a'), [
+    assert.deepEqual(factsOf(zygote, 'a'), [
       'progress 0 two\\nlines',
       `progress 100 ${'é'.repeat(500)}`,
       'progress 7',
@@ -237,7 +236,7 @@ describe('node: a run', () => {
       ['NoRun', /^error TypeError: class NoRun has no method run\(\)$/],
     ] as const) {
       assert.equal((await daemon.run(name, job(name))).code, 255);
-      assert.match(facts(zygote, name)[0] ?? '', error);
+      assert.match(factsOf(zygote, name)[0] ?? '', error);
     }
   });
 

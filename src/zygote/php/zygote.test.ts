@@ -1,54 +1,31 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { JsonValue } from '../../wire/index.ts';
-import type { StartSpec } from '../contract.ts';
 import {
   Conversation,
+  classPrograms,
   contractSuite,
+  factsOf,
   isAlive,
+  job,
   logOf,
-  runFileOf,
+  resultOf,
   type TestedZygote,
-  until,
 } from '../contract-suite/index.ts';
 import { PHP_FLAGS } from '../launcher.ts';
 import { FIXTURES, startZygote } from './zygote-under-test.ts';
 
-const job = (name: string, params: { [name: string]: JsonValue } = {}): StartSpec => ({
-  class: name,
-  params,
-});
-
 contractSuite({
   name: 'php',
   start: startZygote,
-  programs: {
-    hello: job('Hello'),
-    input: job('Input'),
-    folder: job('Folder'),
-    descriptors: job('Descriptors'),
-    wait: job('Wait'),
-    stubborn: job('Wait', { stubborn: true }),
-    tell: job('Tell'),
-    leave: job('Leave'),
-    exit: (code) => job('ExitWith', { code }),
-    variable: (name) => job('Variable', { name }),
-    gate: (path) => job('Gate', { path }),
-  },
-  features: { parks: true },
+  programs: classPrograms,
+  features: { parks: true, tellsItsEnd: true },
 });
 
 const fixture = (name: string): { bootstrap: string } => ({ bootstrap: join(FIXTURES, name) });
 const bootLog = (zygote: TestedZygote): string => readFileSync(zygote.bootLog, 'utf8');
-const facts = (zygote: TestedZygote, file: string): string[] => runFileOf(zygote, file).slice(1);
-
-function resultOf(zygote: TestedZygote, file: string): { [name: string]: unknown } {
-  const line = facts(zygote, file).find((fact) => fact.startsWith('result '));
-  return JSON.parse(line?.slice('result '.length) ?? 'null');
-}
 
 describe('php: the bootstrap', () => {
   const failures: [string, string, RegExp][] = [
@@ -167,7 +144,7 @@ describe('php: results and exit codes', () => {
       await using zygote = startZygote();
       const daemon = await Conversation.begin(zygote);
       assert.equal((await daemon.run('a', job('Give', { what }))).code, code);
-      assert.deepEqual(facts(zygote, 'a'), [...lines, `exit ${code}`]);
+      assert.deepEqual(factsOf(zygote, 'a'), [...lines, `exit ${code}`]);
     });
   }
 
@@ -200,7 +177,7 @@ describe('php: results and exit codes', () => {
       const daemon = await Conversation.begin(zygote);
       const ended = await daemon.run('a', job('Fail', { how }));
       assert.partialDeepStrictEqual(ended, { code: 255, signal: null, claimed: true });
-      const [message = '', ...rest] = facts(zygote, 'a');
+      const [message = '', ...rest] = factsOf(zygote, 'a');
       assert.equal(message.slice(0, error.length), error);
       assert.deepEqual(rest, ['exit 255']);
       assert.match(logOf(zygote, 'a'), trace);
@@ -212,7 +189,7 @@ describe('php: results and exit codes', () => {
     await using zygote = startZygote();
     const daemon = await Conversation.begin(zygote);
     assert.equal((await daemon.run('a', job('App\\Nope'))).code, 255);
-    assert.deepEqual(facts(zygote, 'a'), ['error Class "App\\Nope" not found', 'exit 255']);
+    assert.deepEqual(factsOf(zygote, 'a'), ['error Class "App\\Nope" not found', 'exit 255']);
   });
 
   test('the exception handler of the bootstrap hears of it too', async () => {
@@ -232,7 +209,7 @@ describe('php: results and exit codes', () => {
       const daemon = await Conversation.begin(zygote);
       assert.equal((await daemon.run('a', job('Leaving', { code }))).code, told);
       assert.equal(logOf(zygote, 'a'), 'before\nbuffered\nshutdown function\n');
-      assert.deepEqual(facts(zygote, 'a'), [`exit ${told}`]);
+      assert.deepEqual(factsOf(zygote, 'a'), [`exit ${told}`]);
     });
   }
 
@@ -241,7 +218,7 @@ describe('php: results and exit codes', () => {
     const daemon = await Conversation.begin(zygote);
     assert.equal((await daemon.run('a', job('Leaving', { code: 3, again: 9 }))).code, 9);
     assert.equal(logOf(zygote, 'a'), 'before\nbuffered\nshutdown function\n');
-    assert.deepEqual(facts(zygote, 'a'), ['exit 9']);
+    assert.deepEqual(factsOf(zygote, 'a'), ['exit 9']);
   });
 
   test('destructors of all that the run created are called, after its shutdown functions', async () => {
@@ -271,7 +248,7 @@ describe('php: results and exit codes', () => {
     const daemon = await Conversation.begin(zygote);
     assert.equal((await daemon.run('a', job('ForksAndReturns'))).code, 0);
     assert.equal(logOf(zygote, 'a'), 'child: 0\n');
-    assert.deepEqual(facts(zygote, 'a'), ['result {"from":1}', 'exit 0']);
+    assert.deepEqual(factsOf(zygote, 'a'), ['result {"from":1}', 'exit 0']);
   });
 });
 
@@ -317,7 +294,7 @@ describe('php: a run', () => {
     await daemon.run('a', job('Lazy'));
     const before = await hits();
     await daemon.run('b', job('Lazy'));
-    assert.deepEqual(facts(zygote, 'b'), ['result "lazy cached"', 'exit 0']);
+    assert.deepEqual(factsOf(zygote, 'b'), ['result "lazy cached"', 'exit 0']);
     assert.ok((await hits()) > before);
   });
 
@@ -325,7 +302,7 @@ describe('php: a run', () => {
     await using zygote = startZygote();
     const daemon = await Conversation.begin(zygote);
     await daemon.run('a', job('Progress'));
-    assert.deepEqual(facts(zygote, 'a'), [
+    assert.deepEqual(factsOf(zygote, 'a'), [
       'progress 0 two\\nlines',
       `progress 100 ${'é'.repeat(500)}`,
       'progress 7',
@@ -342,43 +319,12 @@ describe('php: a run', () => {
   });
 });
 
-describe('php: crashes', () => {
-  const killedAt = (step: string, folder: string): { [name: string]: string } => ({
-    ROCKSY_TEST_KILL: step,
-    ROCKSY_TEST_KILL_ONCE: join(folder, 'killed'),
-  });
-
-  for (const step of ['child:before-claim', 'child:claimed-before-report']) {
-    test(`a child killed at ${step} has run nothing`, async () => {
-      await using elsewhere = startZygote(); // for its folder
-      await using zygote = startZygote({ env: killedAt(step, elsewhere.folder) });
-      const daemon = await Conversation.begin(zygote);
-      const ended = await daemon.run('a', job('Hello'));
-      assert.partialDeepStrictEqual(ended, { code: null, signal: 9, claimed: false });
-      assert.match(ended.message ?? '', /signal 9/);
-      assert.equal(logOf(zygote, 'a'), '');
-      assert.equal((await daemon.run('b', job('Hello'))).code, 0);
-    });
-  }
-
-  for (const step of ['zygote:forked', 'zygote:ended-before-tell']) {
-    test(`a zygote killed at ${step} leaves a run that is on record`, async () => {
-      await using elsewhere = startZygote();
-      await using zygote = startZygote({ env: killedAt(step, elsewhere.folder) });
-      const daemon = await Conversation.begin(zygote);
-      daemon.start('a', job('Hello'));
-      assert.equal((await zygote.exit).signal, 'SIGKILL');
-      const file = join(zygote.runs, 'a.run');
-      await until('its end is on record', () => existsSync(file) && facts(zygote, 'a').at(-1) === 'exit 0');
-      assert.equal(logOf(zygote, 'a'), 'hello\n');
-    });
-  }
-
+describe('php: what goes wrong', () => {
   test('a run whose log cannot be opened fails and says so', async () => {
     await using zygote = startZygote();
     const daemon = await Conversation.begin(zygote);
     mkdirSync(join(zygote.runs, 'a.log'));
     assert.partialDeepStrictEqual(await daemon.run('a', job('Hello')), { code: 255, claimed: true });
-    assert.match(facts(zygote, 'a')[0] ?? '', /^error cannot open the log .*a\.log: Is a directory$/);
+    assert.match(factsOf(zygote, 'a')[0] ?? '', /^error cannot open the log .*a\.log: Is a directory$/);
   });
 });

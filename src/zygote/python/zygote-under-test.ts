@@ -1,78 +1,26 @@
 // For the tests beside it: a real Python zygote in a folder of its own.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { listenUnix } from '../../posix/index.ts';
-import type { ZygoteConfig } from '../contract.ts';
-import { childrenOf, type StartOptions, type TestedZygote } from '../contract-suite/index.ts';
+import {
+  type StartOptions,
+  startZygote as start,
+  type TestedZygote,
+  type ZygoteProgram,
+} from '../contract-suite/index.ts';
 
 /** Debian's, whatever is first in PATH; another one to try others: PYTHON=… npm test -- src/zygote/python/zygote.test.ts */
 const INTERPRETER = process.env.PYTHON ?? '/usr/bin/python3';
-const PROGRAM = fileURLToPath(new URL('./zygote.py', import.meta.url));
 export const FIXTURES = fileURLToPath(new URL('./fixtures/', import.meta.url));
 
-/** Loads fixtures/jobs.py unless another bootstrap is given. */
-export function startZygote({ config = {}, env = {} }: StartOptions = {}): TestedZygote {
-  const folder = mkdtempSync(join(tmpdir(), 'rocksy-python-'));
-  const runs = join(folder, 'runs');
-  const socket = join(folder, 'socket');
-  const bootLog = join(folder, 'boot.log');
-  mkdirSync(runs);
-  const listening = listenUnix({ path: socket, mode: 0o600, backlog: 16 });
-  const log = openSync(bootLog, 'a');
-  const full: ZygoteConfig = {
-    version: 1,
-    pool: 'web',
-    generation: 1,
-    bootstrap: join(FIXTURES, 'jobs.py'),
-    runs,
-    prefork: 0,
-    claim_timeout_ms: 30_000,
-    leave_children: false,
-    ...config,
-  };
-  const child = spawn(INTERPRETER, [PROGRAM], {
-    cwd: folder,
-    env: {
-      PATH: process.env.PATH ?? '/usr/bin:/bin',
-      LANG: 'C.UTF-8',
-      // The checkout stays as it is.
-      PYTHONDONTWRITEBYTECODE: '1',
-      ROCKSY_ZYGOTE: JSON.stringify(full),
-      ...env,
-    },
-    detached: true,
-    stdio: ['ignore', log, log, listening],
-  });
-  closeSync(log);
-  closeSync(listening);
-  const pid = child.pid ?? 0;
-  const exit = once(child, 'exit').then(([code, signal]) => ({ code, signal }));
-  return {
-    pid,
-    folder,
-    runs,
-    socket,
-    bootLog,
-    exit,
-    async [Symbol.asyncDispose]() {
-      // Its children first: afterwards nobody knows them.
-      for (const victim of [...safely(() => childrenOf(pid)), pid])
-        safely(() => [Number(process.kill(victim, 'SIGKILL'))]);
-      await exit;
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
+const PROGRAM: ZygoteProgram = {
+  name: 'python',
+  command: [INTERPRETER, fileURLToPath(new URL('./zygote.py', import.meta.url))],
+  // The checkout stays as it is.
+  env: { PYTHONDONTWRITEBYTECODE: '1' },
+  bootstrap: join(FIXTURES, 'jobs.py'),
+};
 
-/** Whoever is to be killed may be gone. */
-function safely(action: () => number[]): number[] {
-  try {
-    return action();
-  } catch {
-    return [];
-  }
+/** Loads fixtures/jobs.py unless another bootstrap is given. */
+export function startZygote(options?: StartOptions): TestedZygote {
+  return start(PROGRAM, options);
 }

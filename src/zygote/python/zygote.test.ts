@@ -1,53 +1,33 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import type { JsonValue } from '../../wire/index.ts';
-import type { StartSpec } from '../contract.ts';
 import {
   Conversation,
+  classPrograms,
   contractSuite,
+  factsOf,
   isAlive,
+  job,
   logOf,
+  resultOf,
   runFileOf,
   type TestedZygote,
   until,
 } from '../contract-suite/index.ts';
 import { FIXTURES, startZygote } from './zygote-under-test.ts';
 
-const job = (name: string, params: { [name: string]: JsonValue } = {}): StartSpec => ({
-  class: name,
-  params,
-});
-
 contractSuite({
   name: 'python',
   start: startZygote,
-  programs: {
-    hello: job('Hello'),
-    input: job('Input'),
-    folder: job('Folder'),
-    descriptors: job('Descriptors'),
-    wait: job('Wait'),
-    stubborn: job('Wait', { stubborn: true }),
-    tell: job('Tell'),
-    leave: job('Leave'),
-    exit: (code) => job('ExitWith', { code }),
-    variable: (name) => job('Variable', { name }),
-    gate: (path) => job('Gate', { path }),
-  },
-  features: { parks: true },
+  programs: classPrograms,
+  features: { parks: true, tellsItsEnd: true },
 });
 
 const fixture = (name: string): { bootstrap: string } => ({ bootstrap: join(FIXTURES, name) });
 const bootLog = (zygote: TestedZygote): string => readFileSync(zygote.bootLog, 'utf8');
-const facts = (zygote: TestedZygote, file: string): string[] => runFileOf(zygote, file).slice(1);
-
-function resultOf(zygote: TestedZygote, file: string): { [name: string]: unknown } {
-  const line = facts(zygote, file).find((fact) => fact.startsWith('result '));
-  return JSON.parse(line?.slice('result '.length) ?? 'null');
-}
 
 describe('python: the bootstrap', () => {
   const failures: [string, object, RegExp][] = [
@@ -101,7 +81,7 @@ describe('python: the bootstrap', () => {
     await using zygote = startZygote({ config: fixture('after_fork_fails.py') });
     const daemon = await Conversation.serve(zygote);
     assert.partialDeepStrictEqual(await daemon.run('a', job('Hello')), { code: 255, claimed: true });
-    assert.deepEqual(facts(zygote, 'a'), ['error RuntimeError: no database', 'exit 255']);
+    assert.deepEqual(factsOf(zygote, 'a'), ['error RuntimeError: no database', 'exit 255']);
   });
 
   test('its exit handlers and finalizers run in the zygote, once, and in no child', async () => {
@@ -206,7 +186,7 @@ describe('python: which class', () => {
       await using zygote = startZygote();
       const daemon = await Conversation.begin(zygote);
       assert.equal((await daemon.run('a', job(name))).code, 255);
-      assert.deepEqual(facts(zygote, 'a'), [error, 'exit 255']);
+      assert.deepEqual(factsOf(zygote, 'a'), [error, 'exit 255']);
     });
   }
 });
@@ -235,7 +215,7 @@ describe('python: results and exit codes', () => {
     const daemon = await Conversation.begin(zygote);
     for (const [what, code, line] of results) {
       assert.equal((await daemon.run(what, job('Give', { what }))).code, code, what);
-      const [first, ...rest] = facts(zygote, what);
+      const [first, ...rest] = factsOf(zygote, what);
       if (line === null) assert.deepEqual([first, rest], [`exit ${code}`, []], what);
       else assert.match(first ?? '', line);
       assert.equal(runFileOf(zygote, what).at(-1), `exit ${code}`);
@@ -260,7 +240,7 @@ describe('python: results and exit codes', () => {
     for (const [how, error, trace] of failures) {
       const ended = await daemon.run(how, job('Fail', { how }));
       assert.partialDeepStrictEqual(ended, { code: 255, signal: null, claimed: true });
-      assert.deepEqual(facts(zygote, how), [error, 'exit 255']);
+      assert.deepEqual(factsOf(zygote, how), [error, 'exit 255']);
       assert.match(logOf(zygote, how), trace);
       assert.doesNotMatch(logOf(zygote, how), /rocksy\/zygote/);
     }
@@ -286,7 +266,7 @@ describe('python: results and exit codes', () => {
       await using zygote = startZygote();
       const daemon = await Conversation.begin(zygote);
       assert.equal((await daemon.run('a', job('Leaving', { code }))).code, told);
-      assert.deepEqual(facts(zygote, 'a'), [...lines, `exit ${told}`]);
+      assert.deepEqual(factsOf(zygote, 'a'), [...lines, `exit ${told}`]);
       const said = typeof code === 'string' ? `${code}\n` : '';
       assert.equal(logOf(zygote, 'a').replace(said, ''), 'before\nin a bufferexit handler\nthe end');
     });
@@ -309,7 +289,7 @@ describe('python: results and exit codes', () => {
     const daemon = await Conversation.begin(zygote);
     assert.equal((await daemon.run('a', job('ForksAndReturns'))).code, 0);
     assert.equal(logOf(zygote, 'a'), 'child: 0\n');
-    assert.deepEqual(facts(zygote, 'a'), ['result {"from":1}', 'exit 0']);
+    assert.deepEqual(factsOf(zygote, 'a'), ['result {"from":1}', 'exit 0']);
   });
 });
 
@@ -362,7 +342,7 @@ describe('python: a run', () => {
     await using zygote = startZygote();
     const daemon = await Conversation.begin(zygote);
     await daemon.run('a', job('Progress'));
-    assert.deepEqual(facts(zygote, 'a'), [
+    assert.deepEqual(factsOf(zygote, 'a'), [
       'progress 0 two\\nlines',
       `progress 100 ${'é'.repeat(500)}`,
       'progress 7',
@@ -379,43 +359,12 @@ describe('python: a run', () => {
   });
 });
 
-describe('python: crashes', () => {
-  const killedAt = (step: string, folder: string): { [name: string]: string } => ({
-    ROCKSY_TEST_KILL: step,
-    ROCKSY_TEST_KILL_ONCE: join(folder, 'killed'),
-  });
-
-  for (const step of ['child:before-claim', 'child:claimed-before-report']) {
-    test(`a child killed at ${step} has run nothing`, async () => {
-      await using elsewhere = startZygote(); // for its folder
-      await using zygote = startZygote({ env: killedAt(step, elsewhere.folder) });
-      const daemon = await Conversation.begin(zygote);
-      const ended = await daemon.run('a', job('Hello'));
-      assert.partialDeepStrictEqual(ended, { code: null, signal: 9, claimed: false });
-      assert.match(ended.message ?? '', /signal 9/);
-      assert.equal(logOf(zygote, 'a'), '');
-      assert.equal((await daemon.run('b', job('Hello'))).code, 0);
-    });
-  }
-
-  for (const step of ['zygote:forked', 'zygote:ended-before-tell']) {
-    test(`a zygote killed at ${step} leaves a run that is on record`, async () => {
-      await using elsewhere = startZygote();
-      await using zygote = startZygote({ env: killedAt(step, elsewhere.folder) });
-      const daemon = await Conversation.begin(zygote);
-      daemon.start('a', job('Hello'));
-      assert.equal((await zygote.exit).signal, 'SIGKILL');
-      const file = join(zygote.runs, 'a.run');
-      await until('its end is on record', () => existsSync(file) && facts(zygote, 'a').at(-1) === 'exit 0');
-      assert.equal(logOf(zygote, 'a'), 'hello\n');
-    });
-  }
-
+describe('python: what goes wrong', () => {
   test('a run whose log cannot be opened fails and says so', async () => {
     await using zygote = startZygote();
     const daemon = await Conversation.begin(zygote);
     mkdirSync(join(zygote.runs, 'a.log'));
     assert.partialDeepStrictEqual(await daemon.run('a', job('Hello')), { code: 255, claimed: true });
-    assert.match(facts(zygote, 'a')[0] ?? '', /^error cannot open the log .*a\.log: Is a directory$/);
+    assert.match(factsOf(zygote, 'a')[0] ?? '', /^error cannot open the log .*a\.log: Is a directory$/);
   });
 });

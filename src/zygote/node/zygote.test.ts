@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import {
+  Conversation,
+  classPrograms,
+  contractSuite,
+  isAlive,
+  runFileOf,
+  until,
+} from '../contract-suite/index.ts';
+import { FIXTURES, startZygote } from './zygote-under-test.ts';
+
+contractSuite({
+  name: 'node',
+  start: startZygote,
+  programs: classPrograms,
+  features: { parks: true, tellsItsEnd: true },
+});
+
+const HELLO = classPrograms.hello;
+
+describe('node: what goes wrong', () => {
+  test('a run whose log cannot be opened fails and says so', async () => {
+    await using zygote = startZygote();
+    const daemon = await Conversation.begin(zygote);
+    mkdirSync(join(zygote.runs, 'a.log'));
+    assert.partialDeepStrictEqual(await daemon.run('a', HELLO), { code: 255, claimed: true });
+    assert.match(runFileOf(zygote, 'a')[1] ?? '', /^error EISDIR: .*a\.log/);
+    assert.equal(runFileOf(zygote, 'a').at(-1), 'exit 255');
+  });
+
+  test('a helper process of the bootstrap is neither killed nor taken from it', async () => {
+    await using zygote = startZygote({ config: { bootstrap: join(FIXTURES, 'helper.ts'), prefork: 1 } });
+    const daemon = await Conversation.serve(zygote);
+    const helper = Number(/helper (\d+)/.exec(readFileSync(zygote.bootLog, 'utf8'))?.[1]);
+    for (let round = 0; round < 5; round++) assert.equal((await daemon.run(`r${round}`, HELLO)).code, 0);
+    assert.equal(isAlive(helper), true);
+    process.kill(helper, 'SIGTERM');
+    await until('the bootstrap has heard of its end', () =>
+      readFileSync(zygote.bootLog, 'utf8').includes('helper ended of SIGTERM'),
+    );
+    assert.equal((await daemon.run('after', HELLO)).code, 0);
+  });
+
+  test('what a parked child has not taken is run by another', async () => {
+    await using zygote = startZygote({ config: { prefork: 1 } });
+    const daemon = await Conversation.serve(zygote);
+    const large = 'x'.repeat(1 << 20); // more than a socket holds: forked on request
+    assert.equal((await daemon.run('large', HELLO, { stdin: large })).code, 0);
+    assert.equal((await daemon.run('small', HELLO)).code, 0);
+  });
+});
