@@ -3,23 +3,14 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { connectCloud } from '../../src/client/index.ts';
+import { freePort } from '../support/cloud.ts';
 import { until } from '../support/daemon.ts';
 
 const PROGRAM = path.resolve(import.meta.dirname, '../../bin/rocksy.cjs');
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Starts it, and stops it when it has said `awaited`. @returns what it has printed */
 async function up(folder: string, awaited: RegExp): Promise<string> {

@@ -170,7 +170,7 @@ export class TestCloud implements AsyncDisposable {
 }
 
 /** A port that nobody listens on. It stays the same over restarts. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;

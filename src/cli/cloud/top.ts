@@ -47,6 +47,7 @@ async function live(context: CloudContext, first: Seen): Promise<void> {
   const clock = setInterval(draw, EVERY_MS);
   try {
     for (draw(); !stop.signal.aborted; draw()) {
+      // Rejects only when it is to stop, and then the loop ends.
       await wait(EVERY_MS, undefined, { signal: stop.signal }).catch(() => undefined);
       latest = await look(context, stop.signal).then(
         (seen) => ({ seen, atMs: Date.now(), trouble: null }),

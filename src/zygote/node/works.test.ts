@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Conversation, logOf, runFileOf } from '../contract-suite/index.ts';
+import { Conversation, childrenOf, logOf, runFileOf, until } from '../contract-suite/index.ts';
 import { FIXTURES, startZygote } from './zygote-under-test.ts';
 
 const WORKS: { readonly [what: string]: unknown } = {
@@ -25,12 +25,17 @@ const WORKS: { readonly [what: string]: unknown } = {
   'standard input': 'the input',
 };
 
+/** Longer than any timer of the works. */
+const STOOD_STILL_MS = 100;
+
 for (const prefork of [0, 3]) {
   describe(`node: what jobs do works in a child (prefork: ${prefork})`, () => {
     test(Object.keys(WORKS).join(', '), async () => {
       await using zygote = startZygote({ config: { bootstrap: join(FIXTURES, 'works.ts'), prefork } });
       const daemon = await Conversation.serve(zygote);
-      await delay(100); // what was parked now has a clock that stood still
+      await until('children are parked', () => childrenOf(zygote.pid).length === prefork);
+      // Time itself is what is waited for: the clock of a parked child's loop stands still until it is given a run.
+      if (prefork > 0) await delay(STOOD_STILL_MS);
       for (const [index, [what, is]] of Object.entries(WORKS).entries()) {
         const key = `r${index}`;
         const ended = await daemon.run(key, { class: 'Work', params: { what } }, { stdin: 'the input' });
