@@ -22,7 +22,8 @@ import { Chains } from './chains.ts';
 import { Feed } from './feed.ts';
 import { Instances } from './instances.ts';
 import { JobBook } from './job-book.ts';
-import { rulesOf, Ticker } from './ticker.ts';
+import { Ticker } from './ticker.ts';
+import { rulesOf } from './timelines.ts';
 
 export interface LeaderOptions {
   readonly store: Store;

@@ -1,44 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { type Dispatcher, eventOfNew, type RunRequest, specOf } from '../dispatch/index.ts';
-import { Heap } from '../heap.ts';
 import { type JobDefinition, timingOf } from '../jobs/index.ts';
 import { type Fire, firesWithin, jitterOf, nextDue, type Pause, type Version } from '../scheduler/index.ts';
-import {
-  type Decision,
-  type Fence,
-  type JobId,
-  type KeptNextDue,
-  type RunKey,
-  runKeyOf,
-  type Store,
-} from '../store/index.ts';
-import { type Backlog, backlogOf, latestFree, type Search } from './backlog.ts';
+import { type Decision, type JobId, type RunKey, runKeyOf, type Store } from '../store/index.ts';
+import { backlogOf, latestFree, type Search } from './backlog.ts';
 import { decide, type Verdict } from './decide.ts';
-import type { JobBook, JobEntry } from './job-book.ts';
+import type { JobEntry } from './job-book.ts';
+import { type Timeline, Timelines, type TimelinesOptions } from './timelines.ts';
 
-export interface TickerOptions {
+export interface TickerOptions extends TimelinesOptions {
   readonly clock: Clock;
   readonly store: Store;
-  readonly book: JobBook;
   readonly dispatcher: Dispatcher;
-  readonly fence: Fence;
   readonly maxQueued: number;
-  /** By what due instants are computed: what was computed by other ones is computed anew. */
-  readonly rules: string;
   /** All jobs are paused. */
   readonly pauseOfAll: () => (Pause & { readonly reason: string | null }) | null;
   readonly published: (events: readonly unknown[], eventId: number) => void;
   /** The store can't be reached: it is tried again. */
   readonly failed: (error: unknown) => void;
-}
-
-/** Up to where a job's fires have been decided, and when the next one is due. */
-interface Timeline {
-  readonly decidedMs: number;
-  readonly nextMs: number | null;
-  /** Null: there is none, or it has not been looked for. */
-  readonly backlog: Backlog | null;
 }
 
 /** A run to be made, and what ends for it. */
@@ -66,8 +46,6 @@ const DECISIONS_AT_ONCE = 5_000;
 const FIRES_AT_ONCE = 1_000;
 const FIRST_WINDOW_MS = 60_000;
 const MAX_WINDOW_MS = 86_400_000;
-/** Of how many jobs it is written down when they are due next, each time; of the others it is the next time. */
-const SAVED_AT_ONCE = 2_000;
 const RETRY_MS = 1_000;
 /** Of one pass; streams of events need not show a year of skipped seconds. */
 const MAX_EVENTS = 500;
@@ -75,10 +53,7 @@ const MAX_EVENTS = 500;
 /** Makes runs of what is due: the clock's edge of the scheduler. What is due is computed, never remembered. */
 export class Ticker {
   readonly #options: TickerOptions;
-  readonly #timelines = new Map<JobId, Timeline>();
-  /** Those of which the store has not when they are due next. */
-  readonly #unsaved = new Set<JobId>();
-  readonly #heap = new Heap<{ readonly dueMs: number; readonly id: JobId }>((a, b) => a.dueMs < b.dueMs);
+  readonly #timelines: Timelines;
   /** Fires that a former leader has decided beyond the watermark. */
   #recorded = new Set<string>();
   /** Runs that may be in the store: it failed while it wrote them. */
@@ -99,6 +74,7 @@ export class Ticker {
 
   constructor(options: TickerOptions) {
     this.#options = options;
+    this.#timelines = new Timelines(options);
   }
 
   /** Goes on from where the last leader was. */
@@ -114,31 +90,13 @@ export class Ticker {
     const scheduled = [...book.all].filter(
       ({ isScheduled, updatedMs }) => isScheduled || updatedMs >= watermark,
     );
-    for (const slice of slicesOf(scheduled, JOBS_AT_ONCE)) {
-      await this.#schedule(slice, watermark);
-      await this.#saveNextDue();
+    for (let from = 0; from < scheduled.length; from += JOBS_AT_ONCE) {
+      const slice = scheduled.slice(from, from + JOBS_AT_ONCE);
+      await this.#timelines.resume(slice, watermark);
       for (const entry of slice) if (entry.replaces) this.#replace(entry);
       await nextTurn();
     }
     this.#work();
-  }
-
-  /** To compute when a job is due is dear: what the leader before has computed is taken where it still holds. */
-  async #schedule(entries: readonly JobEntry[], decidedMs: number): Promise<void> {
-    const { store, book, rules } = this.#options;
-    const ids = entries.map(({ id }) => id);
-    const kept = new Map((await store.nextDue.many(ids, rules)).map((each) => [each.jobId, each]));
-    const unknown: JobId[] = [];
-    for (const { id, version, updatedMs } of entries) {
-      const next = kept.get(id);
-      // Of a job that has changed since, its former definitions count as well: it is looked at right away.
-      if (updatedMs > decidedMs) this.#put(id, { decidedMs, nextMs: decidedMs, backlog: null });
-      else if (next?.version === version && (next.dueMs === null || next.dueMs >= decidedMs))
-        this.#putKept(id, { decidedMs, nextMs: next.dueMs, backlog: null });
-      else unknown.push(id);
-    }
-    for (const [id, definition] of await book.definitions(unknown))
-      this.#put(id, { decidedMs, nextMs: nextDue(timingOf(definition), decidedMs), backlog: null });
   }
 
   /** Whoever led before may have made the latest run and not have come to end those before it. */
@@ -156,15 +114,8 @@ export class Ticker {
   }
 
   #put(id: JobId, timeline: Timeline): void {
-    this.#putKept(id, timeline);
-    this.#unsaved.add(id);
-  }
-
-  /** One that the store has. */
-  #putKept(id: JobId, timeline: Timeline): void {
-    this.#timelines.set(id, timeline);
+    this.#timelines.put(id, timeline);
     this.#decidedMs = Math.max(this.#decidedMs, timeline.decidedMs);
-    if (timeline.nextMs !== null) this.#heap.push({ dueMs: timeline.nextMs, id });
   }
 
   /** When a job is due next, as far as it is known; null: never. */
@@ -202,7 +153,7 @@ export class Ticker {
   removed(id: JobId): void {
     const timeline = this.#timelines.get(id);
     if (timeline === undefined) return;
-    this.#timelines.delete(id);
+    this.#timelines.remove(id);
     this.#gone.set(id, timeline.decidedMs);
     this.#work();
   }
@@ -295,7 +246,7 @@ export class Ticker {
         return;
       }
     }
-    const next = this.#heap.peek()?.dueMs ?? Number.POSITIVE_INFINITY;
+    const next = this.#timelines.firstMs ?? Number.POSITIVE_INFINITY;
     this.#arm(Math.min(next, this.#options.clock.nowMs() + WATERMARK_MS));
   }
 
@@ -304,7 +255,7 @@ export class Ticker {
     await this.#settleUncertain();
     await this.#finishGone();
     const nowMs = this.#options.clock.nowMs();
-    const due = this.#takeDue(nowMs);
+    const due = this.#timelines.takeDue(nowMs, JOBS_AT_ONCE);
     if (due.length > 0) await this.#passAll(due, nowMs);
     await this.#saveWatermark(nowMs, due.length === 0);
     return due.length > 0;
@@ -313,16 +264,6 @@ export class Ticker {
   #arm(atMs: number): void {
     this.#timer?.[Symbol.dispose]();
     this.#timer = this.#isStopped ? null : this.#options.clock.at(atMs, () => this.#work());
-  }
-
-  #takeDue(nowMs: number): JobId[] {
-    const due = new Set<JobId>();
-    for (let top = this.#heap.peek(); top !== undefined && due.size < JOBS_AT_ONCE; top = this.#heap.peek()) {
-      if (top.dueMs > nowMs) break;
-      this.#heap.pop();
-      if (this.#timelines.get(top.id)?.nextMs === top.dueMs) due.add(top.id);
-    }
-    return [...due];
   }
 
   /** Decides, writes, starts. Where that fails nothing has changed, and the jobs are due still. */
@@ -457,29 +398,13 @@ export class Ticker {
 
   /** Everything before it is decided, of every job: also in the midst of what an outage has left. */
   async #saveWatermark(nowMs: number, isAllDecided: boolean): Promise<void> {
-    const decidedMs = Math.min(nowMs, this.#heap.peek()?.dueMs ?? nowMs);
+    const decidedMs = Math.min(nowMs, this.#timelines.firstMs ?? nowMs);
     if (decidedMs < this.#savedMs + WATERMARK_MS) return;
     this.#decidedMs = Math.max(this.#decidedMs, decidedMs);
-    await this.#saveNextDue();
+    await this.#timelines.save();
     await this.#options.store.settings.set(WATERMARK, decidedMs);
     this.#savedMs = decidedMs;
     if (isAllDecided) this.#recorded.clear();
-  }
-
-  /** Whatever is due before that is in the ledger already, so it holds from whichever watermark one goes on. */
-  async #saveNextDue(): Promise<void> {
-    const { store, book, rules, fence } = this.#options;
-    const some = this.#unsaved.values().take(SAVED_AT_ONCE).toArray();
-    for (const ids of slicesOf(some, JOBS_AT_ONCE)) {
-      const kept = ids.flatMap((jobId): KeptNextDue[] => {
-        const [entry, timeline] = [book.get(jobId), this.#timelines.get(jobId)];
-        return entry === undefined || timeline === undefined
-          ? []
-          : [{ jobId, version: entry.version, dueMs: timeline.nextMs }];
-      });
-      await store.nextDue.save(kept, rules, fence);
-      for (const id of ids) this.#unsaved.delete(id);
-    }
   }
 
   async stop(): Promise<void> {
@@ -488,11 +413,6 @@ export class Ticker {
     this.#timer = null;
     await this.#working;
   }
-}
-
-/** By what a release of Rocksy computes due instants: its own code, and the time zones that its Node knows. */
-export function rulesOf(version: string): string {
-  return `rocksy ${version}, tz ${process.versions.tz}`;
 }
 
 function skipped(
@@ -549,8 +469,4 @@ function nextOf(history: readonly Version[], fromMs: number): number | null {
     return first === null || first >= endMs ? [] : first;
   });
   return firsts.length === 0 ? null : Math.min(...firsts);
-}
-
-function* slicesOf<T>(items: readonly T[], length: number): Generator<readonly T[]> {
-  for (let from = 0; from < items.length; from += length) yield items.slice(from, from + length);
 }
