@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { type CloudLink, FakeCloud, type Fields } from '../../src/daemon/link/fixtures/cloud.ts';
+import { bootId } from '../../src/posix/index.ts';
 import { TestDaemon } from '../support/daemon.ts';
 import { Gate } from '../support/gate.ts';
 import { sh } from '../support/runs.ts';
@@ -49,7 +50,7 @@ test('a host joins, and a run of the cloud goes from its start to its being free
   assert.partialDeepStrictEqual(host, {
     ok: true,
     name: 'web-1',
-    boot_id: link.headers['x-rocksy-boot'],
+    boot_id: bootId(),
     labels: { zone: 'a' },
     capacity: 3,
     pools: [{ name: 'os', runtime: 'command', max_running: 1000 }],

@@ -36,7 +36,7 @@ test('migrate sets a store up, once, and status tells where it stands', async (t
     /^rocksy: The store .*store\.db can't be opened: ENOENT.*\n.*`rocksy store migrate`/,
   );
   assert.equal(existsSync(file), false, 'who looks makes nothing');
-  const applied = 'applied 0001-first\napplied 0002-next-due\n';
+  const applied = 'applied 0001-first\napplied 0002-next-due\napplied 0003-confirmed\n';
   assert.deepEqual(await rocksyStore(url, 'migrate'), { code: 0, out: applied, err: '' });
   assert.deepEqual(await rocksyStore(undefined, 'migrate', '--store', url, '--json'), {
     code: 0,
@@ -50,7 +50,7 @@ test('migrate sets a store up, once, and status tells where it stands', async (t
     /^store +.*store\.db\nschema +of this release\nleader +none.*\n\nMIGRATION.*\n0001-first +2/,
   );
   const json = JSON.parse((await rocksyStore(url, 'status', '--json')).out);
-  assert.deepEqual([json.current, json.leader, json.migrations.length], [true, null, 2]);
+  assert.deepEqual([json.current, json.leader, json.migrations.length], [true, null, 3]);
 });
 
 test('no store named is wrong usage; a password is never told', async () => {

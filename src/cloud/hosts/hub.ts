@@ -109,8 +109,7 @@ export class HostHub {
     if (host === null || expected.length !== digest.length || !timingSafeEqual(expected, digest))
       throw new Refusal(401, 'unauthorized', 'the credential of this host is not known here');
     const shown = Number(request.headers['x-rocksy-incarnation'] ?? 0);
-    const boot = String(request.headers['x-rocksy-boot'] ?? '');
-    return { id: host.id, incarnation: await store.hosts.enter(host.id, shown, boot) };
+    return { id: host.id, incarnation: await store.hosts.enter(host.id, shown) };
   }
 
   async #serve(
@@ -157,7 +156,8 @@ export class HostHub {
     const { store, dispatcher, nowMs } = this.#options;
     const told = (await connection.request('host', { incarnation })) as Fields & Description;
     const facts = { version: told.version, pools: told.pools };
-    await store.hosts.describe(id, { labels: told.labels, capacity: told.capacity, facts, nowMs: nowMs() });
+    const { labels, capacity } = told;
+    await store.hosts.describe(id, { incarnation, labels, capacity, facts, nowMs: nowMs() });
     const record = await store.hosts.get(id);
     if (record === null) throw new Error('the host was removed meanwhile');
     const slot = dispatcher.hosts.slot(id, record.name);

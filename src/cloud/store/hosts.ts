@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Access } from './access.ts';
 import { StoreError } from './error.ts';
 import type { Row } from './schema.ts';
@@ -14,7 +15,6 @@ export interface HostRecord {
   readonly id: HostId;
   readonly name: string;
   readonly incarnation: number;
-  readonly bootId: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: number;
   readonly facts: HostFacts | null;
@@ -93,6 +93,7 @@ export class Hosts {
           id: hostId,
           name,
           incarnation: 0,
+          confirmed: 0,
           labels: '{}',
           capacity: 1,
           createdMs: nowMs,
@@ -123,16 +124,16 @@ export class Hosts {
   }
 
   /**
-   * The number of a connection. Throws `stale_host` where the host shows an older one: it is a copy, or was restored
-   * from one, and may have forgotten what ran. One behind is nothing bad in the same boot: it missed our last answer.
+   * The number of a connection, which the host has to write down. Throws `stale_host` where it shows one from before what
+   * it has confirmed: it is a copy, or was restored from one, and may have forgotten what ran. Of numbers that it was
+   * given since, it may have any or none: connections end in the midst of this, several in a row too.
    */
-  async enter(id: HostId, shown: number, bootId: string): Promise<number> {
+  async enter(id: HostId, shown: number): Promise<number> {
     return await this.#access.atomically(async (access) => {
       const host = await access
         .locked(access.db.selectFrom('hosts').selectAll().where('id', '=', id))
         .executeTakeFirstOrThrow();
-      const missed = shown === host.incarnation - 1 && host.bootId === bootId;
-      if (shown !== host.incarnation && !missed) {
+      if (shown < host.confirmed || shown > host.incarnation) {
         throw new StoreError(
           'stale_host',
           `host ${host.name} comes with incarnation ${shown}, and the one that was here last has ${host.incarnation}`,
@@ -142,14 +143,20 @@ export class Hosts {
         );
       }
       const incarnation = host.incarnation + 1;
-      await access.db.updateTable('hosts').set({ incarnation, bootId }).where('id', '=', id).execute();
+      await access.db
+        .updateTable('hosts')
+        .set({ incarnation, confirmed: shown })
+        .where('id', '=', id)
+        .execute();
       return incarnation;
     });
   }
 
+  /** What a host has told of itself, and with that, that it has written down its incarnation. */
   async describe(
     id: HostId,
     told: {
+      readonly incarnation: number;
       readonly labels: Readonly<Record<string, string>>;
       readonly capacity: number;
       readonly facts: HostFacts;
@@ -159,6 +166,8 @@ export class Hosts {
     await this.#access.db
       .updateTable('hosts')
       .set({
+        // A connection that is slow to tell may be an older one.
+        confirmed: sql<number>`CASE WHEN confirmed < ${told.incarnation} THEN ${told.incarnation} ELSE confirmed END`,
         labels: storable(toJson(told.labels)),
         capacity: told.capacity,
         facts: storable(toJson(told.facts)),

@@ -119,7 +119,10 @@ interface AttemptTable {
 interface HostTable {
   id: HostId;
   name: string;
+  /** The last one that it was given, of which it may not have heard. */
   incarnation: number;
+  /** The last one that it is known to have written down. */
+  confirmed: number;
   labels: string;
   capacity: number;
   createdMs: number;

@@ -58,15 +58,17 @@ test('a store of the release before is refused until it is migrated, and has wha
   }
   {
     using database = new DatabaseSync(file);
-    database.exec("DROP TABLE next_due; DELETE FROM rocksy_migration WHERE name = '0002-next-due'");
+    database.exec(
+      "DROP TABLE next_due; ALTER TABLE hosts DROP COLUMN confirmed; DELETE FROM rocksy_migration WHERE name <> '0001-first'",
+    );
   }
   await assert.rejects(openStore(`sqlite:${file}`, options), {
     code: 'schema_older',
-    message: /lacks 0002-next-due$/,
+    message: /lacks 0002-next-due, 0003-confirmed$/,
     hint: 'run `rocksy store migrate`',
   });
   await using store = await openStore(`sqlite:${file}`, { ...options, schema: 'migrate' });
-  assert.deepEqual(await store.migrate(), ['0002-next-due']);
+  assert.deepEqual(await store.migrate(), ['0002-next-due', '0003-confirmed']);
   await store.checkSchema();
   assert.equal(await store.settings.get('mine'), 1);
 });

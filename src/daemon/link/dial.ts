@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import { bootId } from '../../posix/index.ts';
 import { refusalOf } from './refusal.ts';
 
 const LINK_PATH = '/api/v1/hosts/link';
@@ -38,7 +37,6 @@ export async function dial(options: Dial): Promise<OpenLink> {
     headers: {
       authorization: `Bearer ${hostId}.${secret}`,
       'x-rocksy-incarnation': String(incarnation),
-      'x-rocksy-boot': bootId(),
     },
     ...(ca === undefined ? {} : { ca }),
   });

@@ -122,6 +122,7 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
       [
         ['0001-first', true, true],
         ['0002-next-due', true, true],
+        ['0003-confirmed', true, true],
       ],
     );
     assert.deepEqual(await store.migrate(), []);
@@ -558,7 +559,7 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
     assert.equal(await store.hosts.enrol({ ...late, credentialHash: 'd' }), 'h3');
   });
 
-  test('a host that shows an older incarnation is a copy; in the same boot one behind is forgiven', async () => {
+  test('a host that shows an older incarnation than it has confirmed is a copy; of those it was given since it may have any', async () => {
     await using store = await open(await newDatabase());
     await store.hosts.invite({ hash: 't', by: 'ann', nowMs: 0, expiresMs: 1000 });
     const id = await store.hosts.enrol({
@@ -568,13 +569,22 @@ export function contractSuite(newDatabase: NewDatabase, { sharing }: { readonly 
       nowMs: 10,
       hostId: 'h' as HostId,
     });
-    assert.equal(await store.hosts.enter(id, 0, 'boot'), 1);
-    assert.equal(await store.hosts.enter(id, 0, 'boot'), 2);
-    await assert.rejects(store.hosts.enter(id, 0, 'boot'), { code: 'stale_host' });
-    await assert.rejects(store.hosts.enter(id, 1, 'other'), { code: 'stale_host' });
-    assert.equal(await store.hosts.enter(id, 2, 'other'), 3);
+    const stale = { code: 'stale_host' };
+    const tell = (incarnation: number) =>
+      store.hosts.describe(id, { incarnation, labels: { zone: 'a' }, capacity: 4, facts, nowMs: 99 });
     const facts = { version: '1', pools: [{ name: 'os', runtime: 'command' }] };
-    await store.hosts.describe(id, { labels: { zone: 'a' }, capacity: 4, facts, nowMs: 99 });
+    // Links that are cut before the host has heard its number, one after the other.
+    for (const given of [1, 2, 3]) assert.equal(await store.hosts.enter(id, 0), given);
+    // It has heard the second one, and its answer was lost.
+    assert.equal(await store.hosts.enter(id, 2), 4);
+    await assert.rejects(store.hosts.enter(id, 1), stale);
+    await assert.rejects(store.hosts.enter(id, 5), stale, 'it was never given');
+    await tell(4);
+    await assert.rejects(store.hosts.enter(id, 3), stale);
+    assert.equal(await store.hosts.enter(id, 4), 5);
+    await tell(5);
+    await tell(4);
+    await assert.rejects(store.hosts.enter(id, 4), stale, 'what is told late takes nothing back');
     const [host] = await store.hosts.list();
     assert.deepEqual([host?.labels, host?.capacity, host?.facts], [{ zone: 'a' }, 4, facts]);
   });

@@ -2,12 +2,14 @@ import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import { first } from './0001-first.ts';
 import { nextDue } from './0002-next-due.ts';
+import { confirmed } from './0003-confirmed.ts';
 import type { MigrationStep, Wording } from './step.ts';
 
 /** In order. Never change one that has been released; add the next. */
 const STEPS: Readonly<Record<string, MigrationStep>> = {
   '0001-first': first,
   '0002-next-due': nextDue,
+  '0003-confirmed': confirmed,
 };
 
 const TABLE = 'rocksy_migration';
