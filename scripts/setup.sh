@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a checkout needs, and nothing that is there already: PHP with Symfony and Python with Django from Debian's
-# packages, with --for-tests PostgreSQL too, then the npm packages (Node 24 among them). Says nothing when there is nothing to do.
+# packages, with --for-tests PostgreSQL and Node 26 too, then the npm packages (Node 24 among them). Says nothing when
+# there is nothing to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -82,22 +83,23 @@ install_postgresql() {
   postgresql_is_there || fail 'PostgreSQL was installed, but there is no /usr/lib/postgresql/*/bin/initdb'
 }
 
-# By content, not by age: git and copying change times. npm keeps what it installed in node_modules/.package-lock.json;
-# packages for other platforms are optional and not in it.
+# [FOLDER]. By content, not by age: git and copying change times. npm keeps what it installed in
+# node_modules/.package-lock.json; packages for other platforms are optional and not in it.
 packages_are_current() {
-  [ -f node_modules/.package-lock.json ] && node -e '
+  [ -f "${1:-.}/node_modules/.package-lock.json" ] && (cd "${1:-.}" && node -e '
     const installed = require("./node_modules/.package-lock.json").packages;
     const wanted = Object.entries(require("./package-lock.json").packages).filter(([path]) => path !== "");
     const unmet = wanted.filter(([path, { version, optional }]) =>
       installed[path] ? installed[path].version !== version : !optional);
     process.exit(unmet.length === 0 ? 0 : 1);
-  '
+  ')
 }
 
+# [FOLDER]
 install_packages() {
   command -v npm >/dev/null || fail 'npm is missing; install Node.js 18 or newer with npm'
-  echo 'setup: installing npm packages (once)' >&2
-  quietly npm ci --loglevel=error
+  echo "setup: installing npm packages${1:+ of $1} (once)" >&2
+  (cd "${1:-.}" && quietly npm ci --loglevel=error)
 }
 
 own_node_runs() {
@@ -108,6 +110,7 @@ php_is_complete || install_php
 python_is_complete || install_python
 if [ "${1:-}" = --for-tests ]; then
   postgresql_is_there || install_postgresql
+  packages_are_current test/node-26 || install_packages test/node-26
 fi
 packages_are_current || install_packages
 own_node_runs || fail "the package's own Node (node_modules/.bin/node) does not run. Were install scripts switched off (npm config get ignore-scripts)? Remedy: npm ci --ignore-scripts=false"
