@@ -11,6 +11,7 @@ export {
   sendDescriptors,
 } from './descriptors.ts';
 export { ReadySet } from './epoll.ts';
+export { become } from './exec.ts';
 export { flockExclusive, isCloseOnExec, punchHole, setCloseOnExec } from './file.ts';
 export {
   ALL_SIGNALS,

@@ -19,6 +19,8 @@ export interface ZygoteConfig {
   readonly prefork: number;
   readonly claim_timeout_ms: number;
   readonly leave_children: boolean;
+  /** `unproven`: fork a Node of whatever version. */
+  readonly fork?: 'unproven';
 }
 
 /** What a run is, to the child that will be it. */

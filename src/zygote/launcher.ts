@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { listenUnix, memfd } from '../posix/index.ts';
 import { CONFIG_VARIABLE, type ZygoteConfig } from './contract.ts';
-import { FORK_ENVIRONMENT, FORK_FLAGS } from './node/index.ts';
+import { FORK_ENVIRONMENT, FORK_FLAGS, START_FLAGS } from './node/index.ts';
 
 export type RuntimeName = 'php' | 'python' | 'node' | 'command';
 
@@ -20,6 +20,8 @@ export interface LaunchOptions {
   readonly runtime: RuntimeName;
   /** Absolute path of the interpreter; null for the runtime's own. */
   readonly interpreter: string | null;
+  /** For `node`: is a run a fork, or a process that is started? */
+  readonly fork: boolean;
   /** Arguments of the interpreter, before the zygote's program. */
   readonly args: readonly string[];
   /** The user and group to become; null: stay who we are. */
@@ -60,29 +62,33 @@ export const PHP_FLAGS: readonly string[] = [
 /** Small, and idle most of the time: no threads for garbage collection, a small nursery, no inspector by signal. */
 const NODE_FLAGS = ['--v8-pool-size=0', '--max-semi-space-size=1', '--disable-sigusr1'];
 
-const PROGRAMS: Record<RuntimeName, (interpreter: string | null, args: readonly string[]) => string[]> = {
-  php: (interpreter, args) => [interpreter ?? 'php', ...PHP_FLAGS, ...args, program('php/zygote.php')],
-  python: (interpreter, args) => [interpreter ?? 'python3', ...args, program('python/zygote.py')],
-  command: (_interpreter, args) => [
+type Interpreted = Pick<LaunchOptions, 'interpreter' | 'args' | 'fork'>;
+
+const PROGRAMS: Record<RuntimeName, (options: Interpreted) => string[]> = {
+  php: ({ interpreter, args }) => [interpreter ?? 'php', ...PHP_FLAGS, ...args, program('php/zygote.php')],
+  python: ({ interpreter, args }) => [interpreter ?? 'python3', ...args, program('python/zygote.py')],
+  command: ({ args }) => [
     process.execPath,
     ...NODE_FLAGS,
     ...args,
     program(`command/zygote.${EXTENSION}`),
   ],
-  node: (interpreter, args) => [
-    interpreter ?? process.execPath,
-    ...FORK_FLAGS,
-    ...args,
-    program(`node/zygote.${EXTENSION}`),
-  ],
+  node: ({ interpreter, args, fork }) =>
+    fork
+      ? [interpreter ?? process.execPath, ...FORK_FLAGS, ...args, program(`node/zygote.${EXTENSION}`)]
+      : [
+          ...[process.execPath, ...NODE_FLAGS, program(`node/started/zygote.${EXTENSION}`)],
+          // What it is to start, which need not be the Node that it runs on itself.
+          ...[interpreter ?? process.execPath, ...START_FLAGS, ...args],
+        ],
 };
 
 /** What a runtime's interpreter is told by its environment, unless the pool says otherwise. */
-const ENVIRONMENTS: Record<RuntimeName, Readonly<Record<string, string>>> = {
-  php: { USE_ZEND_ALLOC_HUGE_PAGES: '1' },
-  python: {},
-  command: {},
-  node: FORK_ENVIRONMENT,
+const ENVIRONMENTS: Record<RuntimeName, (options: Interpreted) => Readonly<Record<string, string>>> = {
+  php: () => ({ USE_ZEND_ALLOC_HUGE_PAGES: '1' }),
+  python: () => ({}),
+  command: () => ({}),
+  node: ({ fork }) => (fork ? FORK_ENVIRONMENT : {}),
 };
 
 function program(path: string): string {
@@ -117,7 +123,7 @@ export function commandLine(options: LaunchOptions): string[] {
     '-c',
     `${NORMAL_OOM_SCORE}; . /proc/self/fd/${ENVIRONMENT_FD} && exec "$@" ${ENVIRONMENT_FD}<&-`,
     'rocksy-zygote',
-    ...PROGRAMS[options.runtime](options.interpreter, options.args),
+    ...PROGRAMS[options.runtime](options),
   ];
 }
 
@@ -139,7 +145,7 @@ export function environment(options: LaunchOptions): Record<string, string> {
     LOGNAME: account?.name ?? own('USER'),
     SHELL: account?.shell ?? '/bin/sh',
     LANG: process.env.LANG ?? 'C.UTF-8',
-    ...ENVIRONMENTS[options.runtime],
+    ...ENVIRONMENTS[options.runtime](options),
     ...testHooks(),
     ...Object.fromEntries(options.env),
     [CONFIG_VARIABLE]: JSON.stringify(options.config),

@@ -90,6 +90,7 @@ test("the documentation's full example gives every setting its meaning", () => {
           jobs: null,
           prefork: 0,
           interpreter: null,
+          fork: true,
           args: [],
           user: 'www-data',
           group: 'www-data',

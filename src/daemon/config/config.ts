@@ -45,6 +45,8 @@ export interface PoolConfig {
   readonly rlimits: ReadonlyMap<string, Rlimit>;
   /** `null`: the runtime's own. */
   readonly interpreter: string | null;
+  /** `false`: a process is started for each run. `unproven`: a Node of whatever version is forked. For `node` pools only. */
+  readonly fork: boolean | 'unproven';
   readonly args: readonly string[];
   readonly env: ReadonlyMap<string, string>;
   /** Environment files, read when a generation starts; of what stands in several the later counts. */

@@ -17,7 +17,7 @@ export interface Ground {
 }
 
 /** What only a pool with a warm interpreter has. */
-type Warm = Pick<PoolConfig, 'bootstrap' | 'jobs' | 'prefork' | 'interpreter' | 'args'>;
+type Warm = Pick<PoolConfig, 'bootstrap' | 'jobs' | 'prefork' | 'interpreter' | 'fork' | 'args'>;
 
 export function resolvePool(name: string, raw: RawPool, ground: Ground): PoolConfig {
   const { findings, surroundings } = ground;
@@ -65,6 +65,7 @@ function resolveTimes(raw: RawPool, path: KeyPath, findings: Findings) {
 }
 
 function resolveRuntime(raw: RawPool, path: KeyPath, ground: Ground): Warm & Pick<PoolConfig, 'runtime'> {
+  assertForks(raw, path, ground);
   switch (raw.runtime) {
     case 'php':
       return { runtime: 'php', ...resolvePhp(raw, path, ground) };
@@ -78,7 +79,7 @@ function resolveRuntime(raw: RawPool, path: KeyPath, ground: Ground): Warm & Pic
 }
 
 /** What a pool that loads nothing has. */
-const COLD: Warm = { bootstrap: null, jobs: null, prefork: 0, interpreter: null, args: [] };
+const COLD: Warm = { bootstrap: null, jobs: null, prefork: 0, interpreter: null, fork: false, args: [] };
 
 function resolvePhp(raw: RawPool, path: KeyPath, ground: Ground): Warm {
   if (raw.jobs !== undefined) {
@@ -118,39 +119,42 @@ function resolvePython(raw: RawPool, path: KeyPath, ground: Ground): Warm {
   };
 }
 
-/** An interpreter, and the package of Debian's that it comes with. */
+/** An interpreter, and how one gets it. */
 interface Interpreter {
-  readonly name: string;
-  readonly debianPackage: string;
+  /** Null: where none is named it is Rocksy's own. */
+  readonly name: string | null;
+  readonly hint: string;
 }
 
-const PHP: Interpreter = { name: 'php', debianPackage: 'php-cli' };
-const PYTHON: Interpreter = { name: 'python3', debianPackage: 'python3' };
+const PHP: Interpreter = { name: 'php', hint: 'on Debian: apt-get install php-cli' };
+const PYTHON: Interpreter = { name: 'python3', hint: 'on Debian: apt-get install python3' };
+const NODE: Interpreter = { name: null, hint: 'take it out, for the Node that Rocksy brings' };
 
 function resolveWarm(raw: RawPool, path: KeyPath, ground: Ground, own: Interpreter): Omit<Warm, 'jobs'> {
+  const interpreter = raw.interpreter ?? own.name;
   return {
     bootstrap: resolveFile(raw.bootstrap, [...path, 'bootstrap'], ground, whyUnreadable),
     prefork: raw.prefork ?? 2,
-    interpreter: resolveInterpreter(raw.interpreter ?? own.name, [...path, 'interpreter'], ground, own),
+    interpreter:
+      interpreter === null
+        ? null
+        : resolveInterpreter(interpreter, [...path, 'interpreter'], ground, own.hint),
+    fork: raw.fork ?? true,
     args: Object.freeze([...(raw.args ?? [])]),
   };
 }
 
-/** It runs on the Node that Rocksy brings, whose forks are tested. */
 function resolveNode(raw: RawPool, path: KeyPath, ground: Ground): Warm {
-  if (raw.interpreter !== undefined) {
-    ground.findings.problem([...path, 'interpreter'], "a node pool runs on Rocksy's own Node", {
-      hint: 'take it out',
-    });
-  }
   assertHasCode(raw, path, ground, 'bootstrap: ./bootstrap.ts');
   return {
-    bootstrap: resolveFile(raw.bootstrap, [...path, 'bootstrap'], ground, whyUnreadable),
+    ...resolveWarm(raw, path, ground, NODE),
     jobs: resolveFile(raw.jobs, [...path, 'jobs'], ground, whyNoFolder),
-    prefork: raw.prefork ?? 2,
-    interpreter: null,
-    args: Object.freeze([...(raw.args ?? [])]),
   };
+}
+
+function assertForks(raw: RawPool, path: KeyPath, { findings }: Ground): void {
+  if (raw.fork === undefined || raw.runtime === 'node') return;
+  findings.problem([...path, 'fork'], 'only node pools have a choice', { hint: 'take it out' });
 }
 
 function resolveCommand(raw: RawPool, path: KeyPath, { findings }: Ground): Warm {
@@ -181,13 +185,13 @@ function resolveInterpreter(
   written: string,
   path: KeyPath,
   { dir, surroundings, findings }: Ground,
-  { debianPackage }: Interpreter,
+  hint: string,
 ): string {
   if (!written.includes('/')) {
     const found = findProgram(written, surroundings.path);
     if (found !== null) return found;
     findings.problem(path, `no program ${written} in PATH, which is ${surroundings.path}`, {
-      hint: `on Debian: apt-get install ${debianPackage}, or name the program by its path`,
+      hint: `${hint}, or name the program by its path`,
     });
     return written;
   }

@@ -102,6 +102,9 @@ const pool = Type.Object(
     nice: Type.Optional(integer(-20, 19)),
     rlimits: Type.Optional(rlimits),
     interpreter: Type.Optional(text('a program: a name in PATH, or a path')),
+    fork: Type.Optional(
+      Type.Union([Type.Boolean(), Type.Literal('unproven')], { description: 'true, false or unproven' }),
+    ),
     args: Type.Optional(
       listOf(
         Type.String({ pattern: '^[^\\0]*$', description: 'a text' }),

@@ -21,6 +21,7 @@ export function launchOptionsOf(
   return {
     runtime: config.runtime,
     interpreter: config.interpreter,
+    fork: config.fork !== false,
     args: config.args,
     account,
     group: config.group,
@@ -38,8 +39,14 @@ export function launchOptionsOf(
       ...(jobs === undefined ? {} : { jobs }),
       runs: folder.runs,
       prefork: config.prefork,
-      claim_timeout_ms: config.claimTimeoutMs,
+      // A process that is started for a run loads the application first.
+      claim_timeout_ms: config.claimTimeoutMs + (isStarted(config) ? config.bootTimeoutMs : 0),
       leave_children: config.leaveChildren,
+      ...(config.fork === 'unproven' ? { fork: 'unproven' } : {}),
     },
   };
+}
+
+function isStarted({ runtime, fork }: PoolConfig): boolean {
+  return runtime === 'node' && fork === false;
 }

@@ -17,6 +17,7 @@ const RETIRED: Omit<PoolConfig, 'name'> = {
   nice: 0,
   rlimits: new Map(),
   interpreter: null,
+  fork: false,
   args: [],
   env: new Map(),
   envFiles: [],

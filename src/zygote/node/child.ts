@@ -3,13 +3,9 @@ import { join } from 'node:path';
 import {
   bootId,
   exitNow,
-  forkLoop,
   getppid,
-  NO_SIGNALS,
   setChildSubreaper,
   setParentDeathSignal,
-  setSession,
-  setSignalMask,
   startTime,
 } from '../../posix/index.ts';
 import type { ZygoteConfig } from '../contract.ts';
@@ -17,17 +13,7 @@ import { killInTest } from '../serving/index.ts';
 import { contextOf } from './context.ts';
 import { Execution } from './execution.ts';
 import { receive } from './parking.ts';
-import {
-  leave,
-  openLog,
-  openStandardInput,
-  putBack,
-  repairPid,
-  reseed,
-  type SignalListeners,
-  takeAway,
-  takeOverExits,
-} from './repairs/index.ts';
+import { leave, openLog, openStandardInput, takeOverExits } from './repairs/index.ts';
 import { type JobStart, PROBE } from './request.ts';
 import { FAILED } from './results.ts';
 import { oneLine, RunFile } from './run-file.ts';
@@ -38,42 +24,41 @@ const SIGKILL = 9;
 const NOTHING_RUN = 125;
 const MOST_REPORT_BYTES = 2_000;
 
+/** How a child has come to be. */
+export interface Origin {
+  /** The pid of its zygote. */
+  readonly zygote: number;
+  /** What is its zygote's is not its own; called first of all. */
+  leave(): void;
+  /** Signals are user code's from now on. */
+  handSignalsOver(): void;
+}
+
 /**
- * A forked process, from fork() to the user's code: "What a child does before any user code" of docs/zygote.md, in its
- * order. Made in the zygote, once: all children have it in common.
+ * A process that has loaded the user's code, from there to a run: "What a child does before any user code" of
+ * docs/zygote.md, in its order.
  */
 export class Child {
   readonly #config: ZygoteConfig;
   readonly #userCode: UserCode;
   readonly #reportFd: number;
-  /** The bootstrap's, which are the run's again. */
-  readonly #signalListeners: SignalListeners;
-  /** Lets go of all that the zygote has open and under way. */
-  readonly #abandonZygote: () => void;
-  readonly #zygote = process.pid;
+  readonly #origin: Origin;
   readonly #bootId = bootId();
   /** Pid, start time and boot id, which no other process has had or will have. */
   #identity = '';
 
-  constructor(
-    config: ZygoteConfig,
-    userCode: UserCode,
-    reportFd: number,
-    signalListeners: SignalListeners,
-    abandonZygote: () => void,
-  ) {
+  constructor(config: ZygoteConfig, userCode: UserCode, reportFd: number, origin: Origin) {
     this.#config = config;
     this.#userCode = userCode;
     this.#reportFd = reportFd;
-    this.#signalListeners = signalListeners;
-    this.#abandonZygote = abandonZygote;
+    this.#origin = origin;
   }
 
   /** Waits for a run; ends with the zygote. */
   park(socket: number): void {
     this.#prepare();
     setParentDeathSignal(SIGKILL);
-    if (getppid() !== this.#zygote) exitNow(0); // it died before prctl(2) could tell
+    if (getppid() !== this.#origin.zygote) exitNow(0); // it died before prctl(2) could tell
     const start = receive(socket);
     if (start === null) exitNow(0);
     // From here on the run is under way and outlives its zygote.
@@ -89,14 +74,8 @@ export class Child {
 
   /** All that needs no run. */
   #prepare(): void {
-    forkLoop();
-    this.#abandonZygote();
-    setSession();
-    takeAway();
-    setSignalMask(NO_SIGNALS); // Forker has blocked them all
+    this.#origin.leave();
     if (!this.#config.leave_children) setChildSubreaper();
-    repairPid();
-    reseed();
     this.#identity = `${process.pid} ${startTime(process.pid)} ${this.#bootId}`;
   }
 
@@ -119,7 +98,7 @@ export class Child {
     });
     process.title = `rocksy ${pool}/${generation} ${start.class === PROBE ? 'probe' : start.class}`;
     takeOverExits(execution);
-    putBack(this.#signalListeners);
+    this.#origin.handSignalsOver();
     const context = contextOf(start.key, start.class, runFile);
     void execution.run(this.#userCode, start.class, start.params, context);
   }

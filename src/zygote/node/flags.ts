@@ -18,6 +18,25 @@ export const FORK_FLAGS: readonly string[] = [
   '--enable-source-maps',
 ];
 
+/** Of a process that is started for a run. */
+export const START_FLAGS: readonly string[] = ['--enable-source-maps'];
+
+/** From here on V8's scavenger posts a task to the platform's threads at each collection, --single-threaded or not. */
+const FIRST_WITH_SCAVENGE_TASKS = 26;
+
+/**
+ * What a version needs besides. A task that is posted in a forked child is never run, and DrainTasks() at an empty event
+ * loop, or at the end of a worker thread, waits for it for ever (docs/decisions/0013-node-26-collects-by-minor-ms.md).
+ * V8's other collector of young objects posts none.
+ */
+export function flagsOf(version: string): readonly string[] {
+  return majorOf(version) < FIRST_WITH_SCAVENGE_TASKS ? [] : ['--minor-ms'];
+}
+
+export function majorOf(version: string): number {
+  return Number(/^v(\d+)\./.exec(version)?.[1]);
+}
+
 /** malloc(3) on transparent huge pages: a fork copies one entry for 2 MiB rather than 512 (glibc.malloc.hugetlb, glibc 2.35). */
 export const FORK_ENVIRONMENT: Readonly<Record<string, string>> = {
   GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1',

@@ -9,24 +9,33 @@ const MOST_BYTES = 128 << 10;
 /** After one died unasked, or a fork failed, the next is tried so much later. */
 const PAUSE_MS = 1_000;
 
-/**
- * Children that wait for a run, the oldest first. Each is on its end of a socket pair; ours is closed when it has a run,
- * or when it shall end. They also die with the zygote (PR_SET_PDEATHSIG, in child.ts).
- */
+/** A process that has loaded the user's code and waits for a run on its end of a socket pair. */
+export interface Waiting {
+  readonly pid: number;
+  /** Our end: closed when it has a run, or when it shall end. */
+  readonly socket: number;
+}
+
+/** Makes processes for which nobody waits yet. */
+export interface Spares {
+  /** `made` is told of one that is ready to take a run, or why there is none. One at a time. */
+  make(made: (child: Waiting | Error) => void): void;
+  /** The one that is asked for and not there yet does not come. */
+  cancel(): void;
+}
+
+/** Those that are ready for a run, the oldest first. They also die with the zygote (PR_SET_PDEATHSIG, in child.ts). */
 export class Parking {
   /** By pid, the oldest first: our end. */
   readonly #parked = new Map<number, number>();
   readonly #places: number;
-  readonly #forker: Forker;
-  /** What a parked child does, from birth; gets its end. */
-  readonly #inChild: (socket: number) => void;
+  readonly #spares: Spares;
   #state: 'unopened' | 'open' | 'pausing' | 'closed' = 'unopened';
-  #forking = false;
+  #making = false;
 
-  constructor(places: number, forker: Forker, inChild: (socket: number) => void) {
+  constructor(places: number, spares: Spares) {
     this.#places = places;
-    this.#forker = forker;
-    this.#inChild = inChild;
+    this.#spares = spares;
   }
 
   get count(): number {
@@ -49,10 +58,14 @@ export class Parking {
     this.#refill();
   }
 
+  add({ pid, socket }: Waiting): void {
+    this.#parked.set(pid, socket);
+  }
+
   /** They end when their sockets do. */
   close(): void {
     this.#state = 'closed';
-    this.#forker.cancelSpares();
+    this.#spares.cancel();
     this.abandon();
   }
 
@@ -87,29 +100,16 @@ export class Parking {
   }
 
   #refill(): void {
-    if (this.#state !== 'open' || this.#forking || this.#parked.size >= this.#places) return;
-    this.#forking = true;
-    let pair: readonly [ours: number, theirs: number] | null = null;
-    this.#forker.request('spare', {
-      prepare: () => {
-        pair = socketpair('seqpacket');
-      },
-      inChild: () => {
-        if (pair === null) return;
-        closeSync(pair[0]);
-        this.#inChild(pair[1]);
-      },
-      born: (child) => {
-        this.#forking = false;
-        if (pair !== null) closeSync(pair[1]);
-        if (pair !== null && typeof child === 'number') {
-          this.#parked.set(child, pair[0]);
-          this.#refill();
-        } else {
-          if (pair !== null) closeSync(pair[0]);
-          this.#pause();
-        }
-      },
+    if (this.#state !== 'open' || this.#making || this.#parked.size >= this.#places) return;
+    this.#making = true;
+    this.#spares.make((child) => {
+      this.#making = false;
+      if (child instanceof Error) {
+        this.#pause();
+      } else {
+        this.add(child);
+        this.#refill();
+      }
     });
   }
 
@@ -122,6 +122,36 @@ export class Parking {
       this.#refill();
     });
   }
+}
+
+/** @param inChild what a parked child does, from birth; gets its end */
+export function forkedSpares(forker: Forker, inChild: (socket: number) => void): Spares {
+  return {
+    make: (made) => {
+      let pair: readonly [ours: number, theirs: number] | null = null;
+      forker.request('spare', {
+        prepare: () => {
+          pair = socketpair('seqpacket');
+        },
+        inChild: () => {
+          if (pair === null) return;
+          closeSync(pair[0]);
+          inChild(pair[1]);
+        },
+        born: (child) => {
+          const [ours, theirs] = pair ?? [];
+          if (theirs !== undefined) closeSync(theirs);
+          if (typeof child === 'number' && ours !== undefined) {
+            made({ pid: child, socket: ours });
+          } else {
+            if (ours !== undefined) closeSync(ours);
+            made(child instanceof Error ? child : new Error('there is no socket pair'));
+          }
+        },
+      });
+    },
+    cancel: () => forker.cancelSpares(),
+  };
 }
 
 /** EPIPE: the child has died and will be reaped. EMSGSIZE: a socket holds less here. */

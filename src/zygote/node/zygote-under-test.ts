@@ -13,7 +13,7 @@ export const FIXTURES = fileURLToPath(new URL('./fixtures/', import.meta.url));
 
 const PROGRAM: ZygoteProgram = {
   name: 'node',
-  command: [process.execPath, ...FORK_FLAGS, fileURLToPath(new URL('./zygote.ts', import.meta.url))],
+  command: [process.env.ROCKSY_TEST_NODE ?? process.execPath, ...FORK_FLAGS, fileURLToPath(new URL('./zygote.ts', import.meta.url))],
   env: FORK_ENVIRONMENT,
   bootstrap: join(FIXTURES, 'jobs.ts'),
 };

@@ -1,22 +1,27 @@
 // The zygote of the runtime `node` (docs/zygote.md), as a program: loads the user's code, then forks a child for every run.
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import { children, descriptors, setChildSubreaper, setCloseOnExec } from '../../posix/index.ts';
+import { become, children, descriptors, setChildSubreaper, setCloseOnExec } from '../../posix/index.ts';
 import { LISTEN_FD, type ZygoteConfig } from '../contract.ts';
 import { cancelAll, probe, Reports, Runs, Server, takeConfig } from '../serving/index.ts';
 import { Child } from './child.ts';
+import { flagsOf } from './flags.ts';
 import { Forker } from './fork.ts';
-import { Parking } from './parking.ts';
+import { forkedHere } from './forked.ts';
+import { forkedSpares, Parking } from './parking.ts';
 import { quiet } from './quiesce.ts';
 import { replaceRandom, takeAway } from './repairs/index.ts';
 import { type JobStart, PROBE, parseJob } from './request.ts';
 import { nodeSystem } from './system.ts';
 import { loadUserCode, type UserCode } from './user-code.ts';
+import { whyNotProven } from './versions.ts';
 
 const QUIET_MS = 1_000;
 
 async function main(): Promise<void> {
+  takeFlags();
   const config = takeConfig(process.env);
+  if (config.fork !== 'unproven') assertProven();
   process.title = `rocksy ${config.pool}/${config.generation} zygote`;
   // The listening socket, and whatever else somebody up the line has let through: no program gets any of it.
   for (const { fd } of descriptors('self')) setCloseOnExec(fd, 'close');
@@ -30,13 +35,17 @@ async function main(): Promise<void> {
   const helpers = new Set(children(process.pid));
 
   const forker = new Forker();
-  const child = new Child(config, userCode, reports.childrenFd, signalListeners, () => {
+  const origin = forkedHere(signalListeners, () => {
     server.abandon();
     reports.abandon();
     parking.abandon();
     cancelAll();
   });
-  const parking: Parking = new Parking(config.prefork, forker, (socket) => child.park(socket));
+  const child = new Child(config, userCode, reports.childrenFd, origin);
+  const parking: Parking = new Parking(
+    config.prefork,
+    forkedSpares(forker, (socket) => child.park(socket)),
+  );
   const runs: Runs<JobStart> = new Runs(
     nodeSystem(child, forker, parking, reports, helpers),
     { claimTimeoutMs: config.claim_timeout_ms, leaveChildren: config.leave_children },
@@ -67,6 +76,21 @@ async function main(): Promise<void> {
   ignoreSignals();
   collectGarbage();
   server.listen(LISTEN_FD);
+}
+
+/** Which flags a version needs is known when it runs: it is started once more, in its own place, where some are missing. */
+function takeFlags(): void {
+  const missing = flagsOf(process.version).filter((flag) => !process.execArgv.includes(flag));
+  if (missing.length === 0) return;
+  const argv = [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)];
+  become(process.execPath, argv, [0, 1, 2, LISTEN_FD]);
+}
+
+function assertProven(): void {
+  const why = whyNotProven(process.version, process.arch);
+  if (why === null) return;
+  console.error(why);
+  process.exit(1);
 }
 
 /** SIGPIPE is ignored by Node itself. */

@@ -1,0 +1,24 @@
+import { forkLoop, NO_SIGNALS, setSession, setSignalMask } from '../../posix/index.ts';
+import type { Origin } from './child.ts';
+import { putBack, repairPid, reseed, type SignalListeners, takeAway } from './repairs/index.ts';
+
+/**
+ * Of children that are forks of this process.
+ * @param signalListeners the bootstrap's, which are the run's again
+ * @param abandonZygote lets go of all that the zygote has open and under way
+ */
+export function forkedHere(signalListeners: SignalListeners, abandonZygote: () => void): Origin {
+  return {
+    zygote: process.pid,
+    leave: () => {
+      forkLoop();
+      abandonZygote();
+      setSession();
+      takeAway();
+      setSignalMask(NO_SIGNALS); // Forker has blocked them all
+      repairPid();
+      reseed();
+    },
+    handSignalsOver: () => putBack(signalListeners),
+  };
+}
