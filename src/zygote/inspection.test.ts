@@ -12,7 +12,7 @@ test('a runtime has a main thread, whatever that is doing', () => {
 
 test('node has threads of its own, and they sleep', () => {
   const isOwn = (name: string, state?: string): boolean => ownThreads('node')(thread(101, name, state), PID);
-  for (const name of ['V8Worker', 'DelayedTaskSche', 'libuv-worker']) {
+  for (const name of ['V8Worker', 'node-V8Worker', 'DelayedTaskSche', 'libuv-worker']) {
     assert.equal(isOwn(name), true, name);
     assert.equal(isOwn(name, 'R'), false, name);
     assert.equal(ownThreads('php')(thread(101, name), PID), false, name);

@@ -10,10 +10,10 @@ export interface Finding {
 }
 
 /**
- * Threads that Node has besides its main thread, as they are called in Node 24 (PlatformWorkerThread in
+ * Threads that Node has besides its main thread, as they are called in Node 24 and 26 (PlatformWorkerThread in
  * src/node_platform.cc, uv_thread_setname in libuv's src/threadpool.c; at most 15 bytes). One that sleeps has nothing to do.
  */
-const NODE_THREADS = ['V8Worker', 'DelayedTaskSche', 'libuv-worker'];
+const NODE_THREADS = ['V8Worker', 'node-V8Worker', 'DelayedTaskSche', 'libuv-worker'];
 
 /** Is this thread the runtime's own, and harmless for a fork? */
 export function ownThreads(runtime: RuntimeName): (thread: Thread, pid: number) => boolean {

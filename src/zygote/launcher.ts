@@ -67,12 +67,7 @@ type Interpreted = Pick<LaunchOptions, 'interpreter' | 'args' | 'fork'>;
 const PROGRAMS: Record<RuntimeName, (options: Interpreted) => string[]> = {
   php: ({ interpreter, args }) => [interpreter ?? 'php', ...PHP_FLAGS, ...args, program('php/zygote.php')],
   python: ({ interpreter, args }) => [interpreter ?? 'python3', ...args, program('python/zygote.py')],
-  command: ({ args }) => [
-    process.execPath,
-    ...NODE_FLAGS,
-    ...args,
-    program(`command/zygote.${EXTENSION}`),
-  ],
+  command: ({ args }) => [process.execPath, ...NODE_FLAGS, ...args, program(`command/zygote.${EXTENSION}`)],
   node: ({ interpreter, args, fork }) =>
     fork
       ? [interpreter ?? process.execPath, ...FORK_FLAGS, ...args, program(`node/zygote.${EXTENSION}`)]

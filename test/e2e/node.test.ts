@@ -1,7 +1,8 @@
 // Jobs in TypeScript through a real rocksyd: forked from a Node that has loaded them, parked ahead and on request.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Client, RunView } from '../../src/client/index.ts';
+import { fileURLToPath } from 'node:url';
+import type { Client, RocksyError, RunView } from '../../src/client/index.ts';
 import { TestDaemon } from '../support/daemon.ts';
 
 const BOOTSTRAP = `
@@ -84,8 +85,20 @@ const LEAKS: readonly [pool: string, code: string, named: RegExp][] = [
   ['hangs', 'await new Promise(() => {});', /ended with code 1/],
 ];
 
-const RUNS = 200;
+/** Preloaded, a Node of another version, which nobody has proven. */
+const OTHER_VERSION = "Object.defineProperty(process, 'version', { value: 'v25.1.0' });";
+
+const NODE_26 = fileURLToPath(new URL('../node-26/node_modules/node/bin/node', import.meta.url));
 const IN_FLIGHT = 16;
+
+/** Started processes are slow: each loads the application. */
+const POOLS: readonly (readonly [name: string, options: string, runs: number])[] = [
+  ['parked', 'prefork: 4', 200],
+  ['forked', 'prefork: 0', 200],
+  ['parked-26', `prefork: 4, interpreter: ${NODE_26}`, 100],
+  ['started', `prefork: 2, fork: false, interpreter: ${NODE_26}`, 20],
+  ['unproven', 'prefork: 1, fork: unproven, args: [--import, ./app/other-version.mjs]', 10],
+];
 
 let daemon: TestDaemon;
 let client: Client;
@@ -94,12 +107,16 @@ before(async () => {
   daemon = await TestDaemon.start({
     more: 'default_pool: parked',
     pools: [
-      '  parked: { runtime: node, bootstrap: ./app/bootstrap.ts, jobs: ./app/jobs, prefork: 4, {user} }',
-      '  forked: { runtime: node, bootstrap: ./app/bootstrap.ts, jobs: ./app/jobs, prefork: 0, {user} }',
+      ...POOLS.map(
+        ([name, options]) =>
+          `  ${name}: { runtime: node, bootstrap: ./app/bootstrap.ts, jobs: ./app/jobs, ${options}, {user} }`,
+      ),
+      '  unknown: { runtime: node, jobs: ./app/jobs, args: [--import, ./app/other-version.mjs], {user} }',
       ...LEAKS.map(([pool]) => `  ${pool}: { runtime: node, bootstrap: ./app/${pool}.ts, {user} }`),
     ].join('\n'),
     files: {
       'app/bootstrap.ts': BOOTSTRAP,
+      'app/other-version.mjs': OTHER_VERSION,
       ...Object.fromEntries(LEAKS.map(([pool, code]) => [`app/${pool}.ts`, code])),
       'app/jobs/Draw.ts': DRAW,
       'app/jobs/Trace.ts': TRACE,
@@ -119,13 +136,13 @@ async function ended(key: string, pool: string, name: string, params: object = {
   return await client.wait(key, { timeout_ms: 60_000 });
 }
 
-for (const pool of ['parked', 'forked']) {
-  describe(`a node pool whose children are ${pool}`, () => {
-    test(`${RUNS} runs, ${IN_FLIGHT} at once: each has its own outcome, pid and random numbers`, async () => {
+for (const [pool, options, runs] of POOLS) {
+  describe(`a node pool with ${options.replace(NODE_26, 'Node 26')}`, () => {
+    test(`${runs} runs, ${IN_FLIGHT} at once: each has its own outcome, pid and random numbers`, async () => {
       let next = 0;
       const views: RunView[] = [];
       const worker = async (): Promise<void> => {
-        while (next < RUNS) {
+        while (next < runs) {
           const index = next++;
           views[index] = await ended(`${pool}-${index}`, pool, 'Draw', { index });
         }
@@ -159,7 +176,8 @@ for (const pool of ['parked', 'forked']) {
     test('a run finds what the bootstrap has loaded, and its hooks called', async () => {
       const view = await ended(`application-${pool}`, pool, 'Application');
       assert.partialDeepStrictEqual(view.result, { name: 'shop', prepared: 1, forked: true });
-      assert.notEqual((view.result as { loadedBy: number }).loadedBy, view.pid);
+      const loadedByItself = (view.result as { loadedBy: number }).loadedBy === view.pid;
+      assert.equal(loadedByItself, pool === 'started');
     });
 
     test('the trace of an exception has the lines of the TypeScript', async () => {
@@ -179,6 +197,13 @@ for (const pool of ['parked', 'forked']) {
     });
   });
 }
+
+test('a Node whose forks are not proven is refused, and what to say is said', async () => {
+  await assert.rejects(client.reload('unknown'), ({ output }: RocksyError) => {
+    assert.match(output ?? '', /Node v25\.1\.0 \(x64\) is not proven.*`fork: unproven`/);
+    return true;
+  });
+});
 
 describe('a bootstrap in TypeScript that leaves what a fork would break, or fails, is refused', () => {
   for (const [pool, , named] of LEAKS) {

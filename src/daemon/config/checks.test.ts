@@ -179,17 +179,24 @@ test('a command pool has nothing that belongs to an interpreter', () => {
   ]);
 });
 
-test('a node pool has a bootstrap, a folder of jobs, or both, and no interpreter', () => {
+test('a node pool has a bootstrap, a folder of jobs, or both; others have no choice between forks and starts', () => {
   const pool = (text: string): string[] => problemsOf(`pools:\n  js: { runtime: node, ${text} }`);
   assert.deepEqual(pool('prefork: 1'), [
     '2: pools.js.bootstrap: missing: expected the file that loads the application, or `jobs`, the folder of its job classes (bootstrap: ./bootstrap.ts)',
   ]);
   assert.match(pool('jobs: ./nowhere')[0] ?? '', /pools\.js\.jobs: .*nowhere is not there$/);
   assert.match(pool('jobs: ./checks.test.ts')[0] ?? '', /pools\.js\.jobs: .* is not (there|a folder)$/);
-  assert.deepEqual(pool('jobs: /, interpreter: node'), [
-    "2: pools.js.interpreter: a node pool runs on Rocksy's own Node (take it out)",
+  assert.match(
+    pool('jobs: /, interpreter: node99')[0] ?? '',
+    /no program node99 in PATH.*take it out, for the Node that Rocksy brings, or name the program by its path/,
+  );
+  assert.deepEqual(pool('jobs: /, fork: sometimes'), [
+    '2: pools.js.fork: expected true, false or unproven, got "sometimes"',
   ]);
-  assert.deepEqual(pool('jobs: /'), []);
+  for (const fork of ['true', 'false', 'unproven']) assert.deepEqual(pool(`jobs: /, fork: ${fork}`), []);
+  assert.deepEqual(problemsOf('pools:\n  os: { runtime: command, fork: false }'), [
+    '2: pools.os.fork: only node pools have a choice (take it out)',
+  ]);
 });
 
 test('user and group must exist', () => {

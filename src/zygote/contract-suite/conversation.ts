@@ -6,9 +6,9 @@ import type { EndedEvent, HelloEvent, StartSpec, ZygoteEvent } from '../contract
 import type { TestedZygote } from './runtime.ts';
 
 /** Waits for something that has no event: a line in a file, a process that is gone. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 15_000;
-  while (!holds()) {
+  while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`);
     await delay(2);
   }

@@ -18,8 +18,8 @@ export const FORK_FLAGS: readonly string[] = [
   '--enable-source-maps',
 ];
 
-/** Of a process that is started for a run. */
-export const START_FLAGS: readonly string[] = ['--enable-source-maps'];
+/** Of a process that is started for a run: all that it has in common with one that is forked. */
+export const START_FLAGS: readonly string[] = ['--disable-sigusr1', '--enable-source-maps'];
 
 /** From here on V8's scavenger posts a task to the platform's threads at each collection, --single-threaded or not. */
 const FIRST_WITH_SCAVENGE_TASKS = 26;

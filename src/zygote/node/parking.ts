@@ -38,8 +38,9 @@ export class Parking {
     this.#spares = spares;
   }
 
+  /** How many can be given a run by and by: none before it is open. */
   get count(): number {
-    return this.#parked.size;
+    return this.#state === 'unopened' ? 0 : this.#parked.size;
   }
 
   has(pid: number): boolean {

@@ -23,11 +23,24 @@ interface Job {
 /** A class a file, named after it. What has another dot in its name (types, tests) is none. */
 const JOB_FILE = /^[\p{L}_$][\p{L}\p{N}_$-]*\.(ts|mts|js|mjs|cjs)$/u;
 
+/** All of it, ready for runs. Says so where the bootstrap ends the process, or waits for something that never comes. */
+export async function loadWholly(config: ZygoteConfig): Promise<UserCode> {
+  const ended = (code: number): void => {
+    if (code === 0) console.error('the bootstrap called exit, or awaits what never comes');
+    process.exitCode = code || 1;
+  };
+  process.on('exit', ended);
+  const userCode = await loadUserCode(config);
+  await userCode.beforeFork();
+  process.off('exit', ended);
+  return userCode;
+}
+
 /**
  * Loads the bootstrap, then every job, so that a run finds its class loaded. They may await what they like at their top
  * level. Throws what they throw.
  */
-export async function loadUserCode({ bootstrap, jobs: folder }: ZygoteConfig): Promise<UserCode> {
+async function loadUserCode({ bootstrap, jobs: folder }: ZygoteConfig): Promise<UserCode> {
   const main = bootstrap === undefined ? {} : await load(bootstrap);
   const jobs = new Map<string, unknown>();
   for (const file of folder === undefined ? [] : readdirSync(folder).sort()) {

@@ -2,7 +2,7 @@
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { become, children, descriptors, setChildSubreaper, setCloseOnExec } from '../../posix/index.ts';
-import { LISTEN_FD, type ZygoteConfig } from '../contract.ts';
+import { LISTEN_FD } from '../contract.ts';
 import { cancelAll, probe, Reports, Runs, Server, takeConfig } from '../serving/index.ts';
 import { Child } from './child.ts';
 import { flagsOf } from './flags.ts';
@@ -13,7 +13,7 @@ import { quiet } from './quiesce.ts';
 import { replaceRandom, takeAway } from './repairs/index.ts';
 import { type JobStart, PROBE, parseJob } from './request.ts';
 import { nodeSystem } from './system.ts';
-import { loadUserCode, type UserCode } from './user-code.ts';
+import { loadWholly } from './user-code.ts';
 import { whyNotProven } from './versions.ts';
 
 const QUIET_MS = 1_000;
@@ -31,6 +31,8 @@ async function main(): Promise<void> {
   const ownDescriptors = descriptors('self').map(({ fd }) => fd); // whatever comes now is the bootstrap's
   replaceRandom();
   const userCode = await loadWholly(config);
+  // The daemon will look at our threads: one that is about to fall asleep is none of the bootstrap's.
+  await quiet(QUIET_MS);
   const signalListeners = takeAway().filter(([, listener]) => listener !== ignore);
   const helpers = new Set(children(process.pid));
 
@@ -99,21 +101,6 @@ function ignoreSignals(): void {
 }
 
 function ignore(): void {}
-
-/** Says so where the bootstrap ends the process, or waits for something that never comes. */
-async function loadWholly(config: ZygoteConfig): Promise<UserCode> {
-  const ended = (code: number): void => {
-    if (code === 0) console.error('the bootstrap called exit, or awaits what never comes');
-    process.exitCode = code || 1;
-  };
-  process.on('exit', ended);
-  const userCode = await loadUserCode(config);
-  await userCode.beforeFork();
-  process.off('exit', ended);
-  // The daemon will look at our threads: one that is about to fall asleep is none of the bootstrap's.
-  await quiet(QUIET_MS);
-  return userCode;
-}
 
 /** Once, before the first fork: what is garbage now would be so in every child, and each collect it for itself. */
 function collectGarbage(): void {

@@ -4,7 +4,7 @@
 export { takeConfig } from './config.ts';
 export { after, type Cancel, cancelAll } from './deadline.ts';
 export { probe } from './probe.ts';
-export { Reports } from './reports.ts';
+export { type Report, Reports } from './reports.ts';
 export { isCText, parseRunStart, type RawRequest, type RunStart } from './request.ts';
 export { Runs, type System } from './runs.ts';
 export { type Runtime, Server } from './server.ts';

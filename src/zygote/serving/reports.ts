@@ -9,15 +9,19 @@ export interface Report {
   readonly spawned: number;
   /** The child that it forked: the run's main process. */
   readonly pid: number;
-  /** `child`: there is such a child. `unclaimed`: it has not claimed the key and never will. */
-  readonly step: 'child' | 'claimed' | 'unclaimed';
+  /**
+   * `loaded`: it has loaded the user's code, and waits for a run. `child`: there is such a child. `unclaimed`: it has not
+   * claimed the key and never will.
+   */
+  readonly step: (typeof STEPS)[number];
   /** Why it is unclaimed. */
   readonly problem: string;
 }
 
 /** Longer than any line that a child writes. */
 const MAX_LINE_BYTES = 4096;
-const LINE = /^(child|claimed|unclaimed) (\d+) (\d+) ?(.*)$/;
+const STEPS = ['loaded', 'child', 'claimed', 'unclaimed'] as const;
+const LINE = new RegExp(`^(?<step>${STEPS.join('|')}) (?<spawned>\\d+) (?<pid>\\d+) ?(?<problem>.*)$`);
 
 /**
  * One socket pair on which all children report, a line by one write. We keep both ends: ours is read by the event loop,
@@ -61,10 +65,9 @@ export class Reports {
 
   #push(chunk: Buffer): void {
     for (const line of this.#framer.push(chunk).lines) {
-      const [, step, spawned, pid, problem = ''] = LINE.exec(line.toString()) ?? [];
-      if (step === 'child' || step === 'claimed' || step === 'unclaimed') {
-        this.#handle({ spawned: Number(spawned), pid: Number(pid), step, problem });
-      }
+      const { step: said, spawned, pid, problem = '' } = LINE.exec(line.toString())?.groups ?? {};
+      const step = STEPS.find((each) => each === said);
+      if (step !== undefined) this.#handle({ spawned: Number(spawned), pid: Number(pid), step, problem });
     }
   }
 }

@@ -124,7 +124,7 @@ export class Runs<Start extends RunStart> {
   report({ spawned, pid, step, problem }: Report): void {
     this.#becomes(spawned, pid);
     const run = this.#byPid.get(pid);
-    if (run?.state.at !== 'forked' || step === 'child') return;
+    if (run?.state.at !== 'forked' || step === 'child' || step === 'loaded') return;
     if (step === 'unclaimed') {
       run.message = problem;
       return;
