@@ -1,42 +1,28 @@
-// npm run soak -- php [--runs N]: N runs (30,000) through a warm PHP pool with parked children, and a third as many
-// through one that forks on request. They end in every way that a run can end by itself. The exit code is 1 when one of
-// them had another outcome than it should, a php died of a segmentation fault, the daemon has logged an error, or a
-// zygote has been replaced or holds more descriptors than before. Memory is printed.
+// npm run soak -- php|node [--runs N] [--node PATH]: N runs (30,000 of PHP; 75,000 of Node, by its own or the one named)
+// through a warm pool with parked children, and a third as many through one that forks on request. They end in every way
+// that a run can end by itself. The exit code is 1 when one of them had another outcome than it should, the kernel has
+// noted a segmentation fault, the daemon has logged an error, or a zygote has been replaced, holds more descriptors than
+// before or has grown. Memory and latency are printed for every tenth of the runs.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { privateBytes } from '../bench/support/usage.ts';
+import { quantile } from '../bench/support/statistics.ts';
 import type { Client } from '../src/client/index.ts';
 import { children } from '../src/posix/index.ts';
 import { TestDaemon, until } from '../test/support/daemon.ts';
+import { node } from './soak/node.ts';
+import { php } from './soak/php.ts';
+import type { Subject } from './soak/subject.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '..');
 const IN_FLIGHT = 32;
-const MIB = 2 ** 20;
+const PARTS = 10;
+/** A zygote may settle down in the first tenth; later it may grow by so much, of what it had then. */
+const MOST_GROWTH = 0.1;
 /** pino's numbers: error and fatal. */
 const ERROR = /"level":[56]0\b/;
 /** More than a handful says no more. */
 const MOST_SHOWN = 5;
-
-/** Classes of the contract suite's fixtures, with the exit code that each must have. */
-const JOBS: readonly (readonly [job: string, params: object, code: number])[] = [
-  ['Hello', {}, 0],
-  ['Give', { what: 'array' }, 0],
-  ['Give', { what: 'huge' }, 255],
-  ['ExitWith', { code: 7 }, 7],
-  ['Leaving', { code: 3 }, 3],
-  ['Destructors', {}, 0],
-  ['Random', {}, 0],
-  ['Lazy', {}, 0],
-  ['Progress', {}, 0],
-  ['Fail', { how: 'exception' }, 255],
-  ['Fail', { how: 'fatal' }, 255],
-  ['Fail', { how: 'memory' }, 255],
-  ['Fail', { how: 'destructor' }, 255],
-  ['Fail', { how: 'buffer' }, 255],
-  ['ForksAndReturns', {}, 0],
-];
 
 interface Pool {
   readonly name: string;
@@ -50,95 +36,129 @@ const POOLS: readonly Pool[] = [
   { name: 'on-request', prefork: 0, share: 1 / 3 },
 ];
 
-const bootstrap = `<?php
-require '${ROOT}/examples/symfony/bootstrap.php';
-require '${ROOT}/src/zygote/php/fixtures/jobs.php';
-`;
+interface Look {
+  readonly descriptors: number;
+  readonly memory: number;
+}
 
 const problems: string[] = [];
 
-async function soak(daemon: TestDaemon, client: Client, pool: Pool, runs: number): Promise<void> {
+async function soak(daemon: TestDaemon, client: Client, jobs: Subject['jobs'], pool: Pool, runs: number) {
   const { name } = pool;
-  await runMany(client, name, 0, IN_FLIGHT * 4); // what is loaded and cached once
+  await runMany(client, name, jobs, 0, IN_FLIGHT * 4); // what is loaded and cached once
   const pid = await daemon.zygotePid(name);
-  const before = await look(pid, pool);
+  const looks: Look[] = [await look(pid, pool)];
   const startedMs = performance.now();
-  await runMany(client, name, IN_FLIGHT * 4, runs);
-  const seconds = (performance.now() - startedMs) / 1000;
-  const serving = await daemon.zygotePid(name);
-  if (serving !== pid) {
-    problems.push(`${name}: zygote ${pid} is gone, ${serving} serves`);
-    return;
+  for (let part = 0; part < PARTS; part++) {
+    const at = (share: number): number => IN_FLIGHT * 4 + Math.round((runs * share) / PARTS);
+    const latencies = await runMany(client, name, jobs, at(part), at(part + 1));
+    const serving = await daemon.zygotePid(name);
+    if (serving !== pid) {
+      problems.push(`${name}: zygote ${pid} is gone, ${serving} serves`);
+      return;
+    }
+    const now = await look(pid, pool);
+    looks.push(now);
+    const [p50, p99] = [0.5, 0.99].map((share) => quantile(latencies, share).toFixed(1));
+    console.log(
+      `${name}: ${at(part + 1)} runs, ${((performance.now() - startedMs) / 1000).toFixed(0)} s; the zygote has ` +
+        `${now.descriptors} descriptors, ${now.memory.toFixed(1)} MiB of memory; p50 ${p50} ms, p99 ${p99} ms`,
+    );
   }
-  const after = await look(pid, pool);
-  if (after.descriptors > before.descriptors) {
-    problems.push(`${name}: the zygote had ${before.descriptors} descriptors and has ${after.descriptors}`);
+  judge(name, looks);
+}
+
+function judge(name: string, [first, settled, ...rest]: readonly Look[]): void {
+  const last = rest.at(-1);
+  if (first === undefined || settled === undefined || last === undefined) return;
+  if (last.descriptors > first.descriptors) {
+    problems.push(`${name}: the zygote had ${first.descriptors} descriptors and has ${last.descriptors}`);
   }
-  console.log(
-    `${name}: ${runs} runs in ${seconds.toFixed(0)} s; the zygote's descriptors ${before.descriptors} → ${after.descriptors}, ` +
-      `private memory ${before.memory.toFixed(1)} → ${after.memory.toFixed(1)} MiB`,
-  );
+  if (last.memory > settled.memory * (1 + MOST_GROWTH)) {
+    problems.push(
+      `${name}: the zygote had ${settled.memory.toFixed(1)} MiB after a tenth of the runs, and has ${last.memory.toFixed(1)}`,
+    );
+  }
 }
 
 /** An idle zygote; parked children come back one after the other, each with a socket. */
-async function look(pid: number, { name, prefork }: Pool): Promise<{ descriptors: number; memory: number }> {
+async function look(pid: number, { name, prefork }: Pool): Promise<Look> {
   await until(`${name} has its parked children again`, () => children(pid).length === prefork);
-  return { descriptors: readdirSync(`/proc/${pid}/fd`).length, memory: privateBytes(pid) / MIB };
+  return { descriptors: readdirSync(`/proc/${pid}/fd`).length, memory: anonymousMib(pid) };
 }
 
-/** Runs number `from` to `to`, so many at a time. */
-async function runMany(client: Client, pool: string, from: number, to: number): Promise<void> {
+/** Memory that is no file's, whether or not parked children still share it: proc_pid_status(5). */
+function anonymousMib(pid: number): number {
+  const [, kib] = /^RssAnon:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib) / 1024;
+}
+
+/** Runs number `from` to `to`, so many at a time; milliseconds from request to outcome. */
+async function runMany(
+  client: Client,
+  pool: string,
+  jobs: Subject['jobs'],
+  from: number,
+  to: number,
+): Promise<number[]> {
+  const latencies: number[] = [];
   let next = from;
   const lane = async (): Promise<void> => {
-    while (next < to) await runOne(client, pool, next++);
+    while (next < to) {
+      const begun = performance.now();
+      await runOne(client, pool, jobs, next++);
+      latencies.push(performance.now() - begun);
+    }
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  return latencies;
 }
 
-async function runOne(client: Client, pool: string, number: number): Promise<void> {
-  const [job, params, code] = JOBS[number % JOBS.length] as (typeof JOBS)[number];
+async function runOne(client: Client, pool: string, jobs: Subject['jobs'], number: number): Promise<void> {
+  const [job, params, code] = jobs[number % jobs.length] as Subject['jobs'][number];
   const key = `${pool}-${number}`;
-  await client.run({ key, pool, class: job, params: params as never });
+  await client.run({ key, pool, class: job, params });
   const run = await client.wait(key);
   if (run.code !== code) problems.push(`${key}, ${job} ${JSON.stringify(params)}: ${JSON.stringify(run)}`);
 }
 
-/** Deaths of php by SIGSEGV that the kernel has noted; null where it lets us not read (dmesg(1), kernel.dmesg_restrict). */
-function segfaults(): Set<string> | null {
+/** Deaths by SIGSEGV that the kernel has noted; null where it lets us not read (dmesg(1), kernel.dmesg_restrict). */
+function segfaults(program: string): Set<string> | null {
   const { status, stdout } = spawnSync('dmesg', { encoding: 'utf8', maxBuffer: 2 ** 28 });
-  return status === 0 ? new Set(stdout.match(/^.*\bphp\S*\[\d+\]: segfault.*$/gm)) : null;
+  const line = new RegExp(`^.*\\b${program}\\S*\\[\\d+\\]: segfault.*$`, 'gm');
+  return status === 0 ? new Set(stdout.match(line)) : null;
 }
 
-async function main(runs: number): Promise<void> {
-  const before = segfaults();
+async function main({ pool, files, jobs, program }: Subject, runs: number): Promise<void> {
+  const before = segfaults(program);
   if (before === null)
     console.log("The kernel's log can't be read: a segmentation fault shows as an outcome only.");
   await using daemon = await TestDaemon.start({
-    pools: POOLS.map(
-      ({ name, prefork }) =>
-        `  ${name}: { runtime: php, {user}, bootstrap: ./bootstrap.php, env: { SHOP_CACHE: ./scratch }, prefork: ${prefork} }`,
-    ).join('\n'),
+    pools: POOLS.map(({ name, prefork }) => `  ${name}: { ${pool}, {user}, prefork: ${prefork} }`).join('\n'),
     more: 'log: { level: warn }\ndefault_pool: prefork\n',
-    files: { 'bootstrap.php': bootstrap },
+    files,
   });
   const client = await daemon.connect();
-  for (const pool of POOLS) await soak(daemon, client, pool, Math.ceil(runs * pool.share));
+  for (const each of POOLS) await soak(daemon, client, jobs, each, Math.ceil(runs * each.share));
   await client.close();
   await daemon.stop();
   problems.push(...daemon.output.filter((line) => ERROR.test(line)));
-  problems.push(...(segfaults() ?? new Set<string>()).difference(before ?? new Set()));
+  problems.push(...(segfaults(program) ?? new Set<string>()).difference(before ?? new Set()));
   for (const problem of problems.slice(0, MOST_SHOWN)) console.error(problem);
-  if (problems.length > 0) console.error(`${problems.length} problems`);
+  console.log(problems.length === 0 ? 'No problem.' : `${problems.length} problems`);
   process.exitCode = problems.length === 0 ? 0 : 1;
 }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { runs: { type: 'string', default: '30000' } },
+  options: { runs: { type: 'string' }, node: { type: 'string' } },
 });
-if (positionals.length !== 1 || positionals[0] !== 'php' || !(Number(values.runs) > 0)) {
-  console.error('npm run soak -- php [--runs N]');
+const [runtime] = positionals;
+const runs = Number(values.runs ?? (runtime === 'node' ? 75_000 : 30_000));
+if (positionals.length !== 1 || (runtime !== 'php' && runtime !== 'node') || !(runs > 0)) {
+  console.error('npm run soak -- php|node [--runs N] [--node PATH]');
   process.exitCode = 2;
 } else {
-  await main(Number(values.runs));
+  const interpreter = values.node === undefined ? null : path.resolve(values.node);
+  await main(runtime === 'php' ? php : node(interpreter), runs);
 }
