@@ -247,16 +247,16 @@ class Channel implements KeeperChannel {
 
   async #handOver(timeoutMs: number): Promise<void> {
     const [dispatches = -1, answers = -1] = this.#passed();
-    try {
-      if (this.#estate === null) {
-        for (const fd of [dispatches, answers]) closeSync(fd);
-        throw new Error('this worker has nothing to hand over: it never called bequeath()');
-      }
-      const listeners = [...this.listeners.values()];
-      await handOver(this.#estate, { dispatches, answers, listeners, timeoutMs });
-    } catch (error) {
-      void this.#send({ t: 'thawed', reason: error instanceof PeerGone ? null : (error as Error).message });
+    const failed = (reason: Error): void => {
+      void this.#send({ t: 'thawed', reason: reason instanceof PeerGone ? null : reason.message });
+    };
+    if (this.#estate === null) {
+      failed(new Error('this worker has nothing to hand over: it never called bequeath()'));
+      for (const fd of [dispatches, answers]) closeSync(fd);
+      return;
     }
+    const listeners = [...this.listeners.values()];
+    await handOver(this.#estate, { dispatches, answers, listeners, timeoutMs }, failed);
   }
 
   ready(): void {

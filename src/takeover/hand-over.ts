@@ -56,15 +56,22 @@ const PATIENCE = 20;
 const MIN_PATIENCE_MS = 200;
 const MAX_PATIENCE_MS = 2_000;
 
-/** Hands everything over and ends this process. Rejects with the reason when that did not come about: it serves on then. */
-export async function handOver(estate: Estate, introduction: Introduction): Promise<never> {
+/**
+ * Hands everything over and ends this process; returns where that did not come about, and it serves on.
+ * @param failed is told why, before the successor can see that it is over: its end says less
+ */
+export async function handOver(
+  estate: Estate,
+  introduction: Introduction,
+  failed: (reason: Error) => void,
+): Promise<void> {
   const passing = new HandOver(estate, introduction);
   try {
-    return await passing.run();
+    await passing.run();
   } catch (error) {
-    passing.thaw();
     // What an aborted wait says of itself is no reason.
-    throw passing.calledOff ?? error;
+    failed(passing.calledOff ?? (error as Error));
+    passing.thaw();
   }
 }
 
