@@ -66,10 +66,10 @@ export class Health implements AsyncDisposable {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Fails if others were not served within a second, or if the worker took more memory than may be. */
+  /** Fails if others were not served within some seconds, or if the worker took more memory than may be. */
   async assertUndisturbed(mostGrownBytes: number): Promise<void> {
     await this.answers(3);
-    assert.ok(this.slowestMs < 1_000, `an answer took ${this.slowestMs.toFixed()} ms`);
+    assert.ok(this.slowestMs < 5_000, `an answer took ${this.slowestMs.toFixed()} ms`);
     const grown = this.peakRss - this.#firstRss;
     assert.ok(grown < mostGrownBytes, `the worker has grown by ${(grown / 2 ** 20).toFixed(1)} MiB`);
   }

@@ -28,8 +28,13 @@ export class Wire {
 
   /** The next line, or null when the connection has ended. */
   async line(): Promise<string | null> {
-    const { value, done } = await this.#lines.next();
-    return done === true ? null : value;
+    try {
+      const { value, done } = await this.#lines.next();
+      return done === true ? null : value;
+    } catch (error) {
+      if (['EPIPE', 'ECONNRESET'].includes(String((error as NodeJS.ErrnoException).code))) return null;
+      throw error;
+    }
   }
 
   /** The next line as JSON. */
