@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what a checkout needs, and nothing that is there already: PHP with Symfony and Python with Django from Debian's
-# packages, with --for-tests PostgreSQL and Node 26 too, then the npm packages (Node 24 among them). Says nothing when
-# there is nothing to do.
+# packages, then the npm packages (Node 24 among them). With --with-nest also examples/nest, compiled; with --for-tests
+# that, PostgreSQL and Node 26. Says nothing when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -102,6 +102,12 @@ install_packages() {
   (cd "${1:-.}" && quietly npm ci --loglevel=error)
 }
 
+# NestJS can't do without decorators, which Node does not strip: its own compiler does. It knows itself what has changed.
+build_nest() {
+  packages_are_current examples/nest || install_packages examples/nest
+  (cd examples/nest && quietly ../../node_modules/.bin/node node_modules/typescript/bin/tsc --build)
+}
+
 own_node_runs() {
   node_modules/.bin/node -e 'process.versions.node.split(".")[0] < 24 && process.exit(1)' 2>/dev/null
 }
@@ -114,3 +120,4 @@ if [ "${1:-}" = --for-tests ]; then
 fi
 packages_are_current || install_packages
 own_node_runs || fail "the package's own Node (node_modules/.bin/node) does not run. Were install scripts switched off (npm config get ignore-scripts)? Remedy: npm ci --ignore-scripts=false"
+case ${1:-} in --for-tests | --with-nest) build_nest ;; esac
