@@ -1,4 +1,5 @@
-// Makes the folder that `npm start` gives to `rocksy up`: the cloud, one host with a warm Symfony, jobs on schedules.
+// Makes the folder that `npm start` gives to `rocksy up`: the cloud, one host with a warm Symfony, Django and NestJS, jobs on
+// schedules.
 //   node_modules/.bin/node examples/up/prepare.ts [--folder examples/up/site] [--port 31380]
 // What is there is left alone: delete the folder to begin anew.
 
@@ -16,14 +17,26 @@ const { values } = parseArgs({
 });
 const folder = resolve(values.folder);
 
-// The same pools as the demo's, with the same user, caches and data: examples/symfony/var.
-const symfony = prepareSite(join(import.meta.dirname, '../symfony'));
+interface Pool {
+  readonly user?: string;
+  bootstrap?: string;
+}
 
+const examples = resolve(import.meta.dirname, '..');
+// The same pools as the demo's, with the same user, caches and data: examples/symfony/var.
+const symfony = prepareSite(join(examples, 'symfony'));
+// Its packages come from npm: where they can't be had, the others work all the same (scripts/start.sh).
+const hasNest = existsSync(join(examples, 'nest/dist/bootstrap.js'));
+
+// Jobs of pools that an older folder does not have would never run.
+const isNew = !existsSync(join(folder, 'rocksyd.yaml'));
 mkdirSync(join(folder, 'jobs'), { recursive: true });
 write('rocksy.yaml', serverConfig(values.port));
-write('rocksyd.yaml', daemonConfig(values.port, poolsOf(symfony.config)));
-write('jobs/shop.yaml', jobs(join(symfony.data, 'customers.sqlite')));
-process.stdout.write(`A small Symfony shop, warm, on schedules. ${symfony.note}
+write('rocksyd.yaml', daemonConfig(values.port, pools()));
+write('jobs/shop.yaml', shopJobs(join(symfony.data, 'customers.sqlite')));
+if (isNew) write('jobs/newsletter.yaml', readFileSync(join(examples, 'django/jobs.yaml'), 'utf8'));
+if (isNew && hasNest) write('jobs/billing.yaml', readFileSync(join(examples, 'nest/jobs.yaml'), 'utf8'));
+process.stdout.write(`Small applications of ${hasNest ? 'Symfony, Django and NestJS' : 'Symfony and Django'}, warm, on schedules. ${symfony.note}
 \`rocksy\` below is bin/rocksy.cjs: alias rocksy=${resolve(import.meta.dirname, '../../bin/rocksy.cjs')}
 `);
 
@@ -55,16 +68,36 @@ function daemonConfig(port: string, pools: string): string {
   ].join('\n');
 }
 
-/** The pools of a rocksyd.yaml, for one in another folder. */
-function poolsOf(config: string): string {
-  const { pools } = parse(readFileSync(config, 'utf8')) as { pools: Record<string, { bootstrap?: string }> };
+/** Symfony's as its own configuration has them; the others run as the same user. */
+function pools(): string {
+  const { pools } = parse(readFileSync(symfony.config, 'utf8')) as { pools: Record<string, Pool> };
   for (const pool of Object.values(pools)) {
-    if (pool.bootstrap !== undefined) pool.bootstrap = resolve(dirname(config), pool.bootstrap);
+    if (pool.bootstrap !== undefined) pool.bootstrap = resolve(dirname(symfony.config), pool.bootstrap);
   }
-  return stringify({ pools });
+  const user = pools.web?.user;
+  const others = {
+    news: {
+      runtime: 'python',
+      interpreter: '/usr/bin/python3', // Debian's, which has Debian's Django
+      bootstrap: join(examples, 'django/bootstrap.py'),
+      jobs: join(examples, 'django/jobs'),
+      env: { NEWSLETTER_DATABASE: join(symfony.data, 'newsletter.sqlite') },
+      ...(user && { user }),
+    },
+    ...(hasNest && {
+      billing: {
+        runtime: 'node',
+        bootstrap: join(examples, 'nest/dist/bootstrap.js'),
+        prefork: 2,
+        env: { BILLING_DATABASE: join(symfony.data, 'billing.sqlite') },
+        ...(user && { user }),
+      },
+    }),
+  };
+  return stringify({ pools: { ...pools, ...others } });
 }
 
-function jobs(database: string): string {
+function shopJobs(database: string): string {
   return `# Every key is in docs/jobs.md. After a change: rocksy apply -f jobs
 project: shop
 defaults: { pool: web, timezone: Europe/Berlin }

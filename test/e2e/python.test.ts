@@ -174,7 +174,7 @@ describe('the Django application of the examples', () => {
     const request: Omit<RunRequest, 'key'> = {
       pool: 'news',
       class: 'SendDigest',
-      params: { issue: '2026-48' },
+      params: ['2026-48'],
     };
     const runs = await Promise.all(keys.map((key) => ended(key, request)));
     for (const run of runs) assert.equal(run.outcome, 'succeeded', run.error ?? '');

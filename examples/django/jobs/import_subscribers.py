@@ -1,5 +1,4 @@
 import csv
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -10,10 +9,10 @@ import rocksy
 
 
 class ImportSubscribers:
-    """Reads a file of subscribers: `{"file": …}`, or the one that comes with the example."""
+    """Reads a file of subscribers; without a name the one that comes with the example."""
 
-    def run(self, params: Any) -> dict[str, int]:
-        path = (params or {}).get("file", FOLDER / "data" / "subscribers.csv")
+    def run(self, params: list[str]) -> dict[str, int]:
+        path = params[0] if params else FOLDER / "data" / "subscribers.csv"
         with open(path, newline="") as file:
             rows = list(csv.DictReader(file))
         counts = {"created": 0, "known": 0, "rejected": 0}

@@ -1,3 +1,4 @@
+from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -7,10 +8,10 @@ import rocksy
 
 
 class SendDigest:
-    """Sends an issue, `{"issue": "2026-48"}`, to everybody who has not had it: as often and as many at once as you like."""
+    """Sends an issue (`2026-48`; else this week's) to everybody who has not had it: as often and as many at once as you like."""
 
-    def run(self, params: Any) -> dict[str, Any]:
-        issue = params["issue"]
+    def run(self, params: list[str]) -> dict[str, Any]:
+        issue = params[0] if params else f"{date.today():%G-%V}"
         waiting = list(Subscriber.objects.filter(active=True).exclude(digests__issue=issue).order_by("email"))
         sent = 0
         for number, subscriber in enumerate(waiting, 1):
