@@ -1,20 +1,15 @@
-// What a pool loads once and every run inherits: NestJS, this application's container, its services and jobs.
+// What a pool loads once and every run inherits: NestJS, this application's container, its services and jobs. It leaves
+// nothing open that children would share (database/sqlite.ts).
 
 import 'reflect-metadata';
 import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { DataSource } from 'typeorm';
 import { AppModule } from './app.module.js';
 import { ImportInvoices } from './jobs/import-invoices.js';
 import { Migrate } from './jobs/migrate.js';
 import { SendReminders } from './jobs/send-reminders.js';
 
 const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error', 'warn'] });
-const { driver } = app.get(DataSource);
-
-/** A database handle must not cross a fork: the container's is closed, and each run opens its own. */
-export const beforeFork = (): Promise<void> => driver.disconnect();
-export const afterFork = (): Promise<void> => driver.connect();
 
 /** Rocksy constructs a job without arguments. Here the container does, with all that it asks for. */
 const fromContainer = (Job: Type) =>

@@ -8,24 +8,41 @@ interface Options {
 /** A statement that says, as those of better-sqlite3 do, whether it gives rows. */
 type Statement = StatementSync & { readonly reader: boolean };
 
-/** Node's own SQLite, with what TypeORM's driver for better-sqlite3 uses of that: nothing has to be compiled. */
+/**
+ * Node's own SQLite, with what TypeORM's driver for better-sqlite3 uses of that: nothing has to be compiled.
+ *
+ * Opened with the first statement. TypeORM connects in the bootstrap, where it makes sense of the entities, and a handle
+ * must not cross a fork: so each run has its own, and one that needs no database opens none.
+ */
 export class Sqlite {
   readonly #database: DatabaseSync;
+  /** What TypeORM sets when it connects. */
+  readonly #settings: string[] = [];
 
   constructor(file: string, { readonly, timeout }: Options) {
-    this.#database = new DatabaseSync(file, { readOnly: readonly, timeout });
+    this.#database = new DatabaseSync(file, { open: false, readOnly: readonly, timeout });
   }
 
   prepare(sql: string): Statement {
-    const statement = this.#database.prepare(sql);
+    const statement = this.#opened().prepare(sql);
     return Object.assign(statement, { reader: statement.columns().length > 0 });
   }
 
   pragma(text: string): unknown[] {
-    return this.#database.prepare(`PRAGMA ${text}`).all();
+    if (this.#database.isOpen || !text.includes('=')) return this.#opened().prepare(`PRAGMA ${text}`).all();
+    this.#settings.push(text);
+    return [];
   }
 
   close(): void {
-    this.#database.close();
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #opened(): DatabaseSync {
+    if (!this.#database.isOpen) {
+      this.#database.open();
+      for (const setting of this.#settings) this.#database.exec(`PRAGMA ${setting}`);
+    }
+    return this.#database;
   }
 }
