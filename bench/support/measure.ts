@@ -12,7 +12,7 @@ export async function firstLines(way: Way, count: number, pauseMs: number): Prom
   for (let i = 0; i < count; i++) {
     if (pauseMs > 0) await wait(pauseMs);
     asked.push(process.hrtime.bigint());
-    await way.run('Bench\\FirstLine', { stamps });
+    await way.run('FirstLine', { stamps });
   }
   const begun = readFileSync(stamps, 'utf8').trimEnd().split('\n').map(BigInt);
   if (begun.length !== count) throw new Error(`${way.name}: ${begun.length} of ${count} runs have begun`);
@@ -32,7 +32,7 @@ export async function rate(way: Way, inFlight: number, seconds: number): Promise
   const begin = performance.now();
   const lane = async (): Promise<void> => {
     while (performance.now() - begin < seconds * 1000) {
-      await way.run('Bench\\Nothing', {});
+      await way.run('Nothing', {});
       count++;
     }
   };
@@ -46,7 +46,7 @@ export async function rate(way: Way, inFlight: number, seconds: number): Promise
 export async function privateBytesOfRun(way: Way): Promise<number> {
   const stamps = path.join(way.folder, 'stamps');
   rmSync(stamps, { force: true });
-  const running = way.run('Bench\\Hold', { stamps });
+  const running = way.run('Hold', { stamps });
   const pid = (): number => (existsSync(stamps) ? Number(readFileSync(stamps, 'utf8')) : 0);
   while (pid() === 0) await wait(5);
   const bytes = privateBytes(pid());

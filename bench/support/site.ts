@@ -3,16 +3,8 @@ import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { publish } from './published.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
-export const BOOTSTRAP = path.join(ROOT, 'bench/app/bootstrap.php');
-export const AUTOLOAD = path.join(ROOT, 'bench/app/autoload.php');
-export const COLD = path.join(ROOT, 'examples/symfony/cold.php');
-
 /** Debian's www-data, which the daemon's pools run as when it runs as root. */
 const POOL_UID = 33;
-
-/** opcache for the command line, as the zygote has it, for those that are compared with it. */
-export const OPCACHE = ['-d', 'opcache.enable_cli=1', '-d', 'opcache.validate_timestamps=0'];
 
 /**
  * Where everything that is measured writes to: below TMPDIR, else below /var/tmp, which is on a disk where /tmp may be
@@ -72,13 +64,4 @@ export class Site implements AsyncDisposable {
     await this.#leftovers.disposeAsync();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** php's arguments for a cold run: the very script of the example, which finds the measured classes by a prepended file. */
-export function coldArguments(fileCache: string | null): string[] {
-  const cache =
-    fileCache === null
-      ? []
-      : ['opcache.enable_cli=1', 'opcache.file_cache_only=1', `opcache.file_cache=${fileCache}`];
-  return [...cache, `auto_prepend_file=${AUTOLOAD}`].flatMap((setting) => ['-d', setting]).concat(COLD);
 }

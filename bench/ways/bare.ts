@@ -1,18 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import path from 'node:path';
-import { BOOTSTRAP, OPCACHE, type Site } from '../support/site.ts';
-
-/** What bench/original/bare.php prints. */
-interface Printed {
-  readonly per_second: number;
-  readonly cpu_ms: number;
-  readonly parent_faults: number;
-  readonly child_faults: number;
-  readonly private_bytes: number;
-  readonly lives_ns: readonly number[];
-  readonly starts_ns: readonly number[];
-}
-
+/** fork + _exit + wait, in a process that does nothing else: nothing can be faster. */
 export interface Bare {
   readonly perSecond: number;
   readonly cpuMs: number;
@@ -24,20 +10,24 @@ export interface Bare {
   readonly startsMs: readonly number[];
 }
 
-const PROGRAM = path.resolve(import.meta.dirname, '../original/bare.php');
+export interface BareOptions {
+  readonly seconds: number;
+  readonly atOnce: 1 | 2;
+  readonly hugePages: boolean;
+}
 
-/** fork + _exit + wait in a PHP process that has loaded the same framework: nothing can be faster. */
-export function bareFork(
-  site: Site,
-  options: { readonly seconds: number; readonly atOnce: 1 | 2; readonly hugePages: boolean },
-): Bare {
-  const { seconds, atOnce, hugePages } = options;
-  const text = execFileSync('php', [...OPCACHE, PROGRAM, BOOTSTRAP, String(seconds), String(atOnce)], {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-    // The allocator's huge pages are what Rocksy starts its zygotes with: the limit gets them too.
-    env: { ...process.env, SHOP_CACHE: site.forUs(), USE_ZEND_ALLOC_HUGE_PAGES: hugePages ? '1' : '0' },
-  });
+/** What bench/original/bare.php and bench/ways/fork.c print. */
+interface Printed {
+  readonly per_second: number;
+  readonly cpu_ms: number;
+  readonly parent_faults: number;
+  readonly child_faults: number;
+  readonly private_bytes: number;
+  readonly lives_ns: readonly number[];
+  readonly starts_ns: readonly number[];
+}
+
+export function parseBare(text: string): Bare {
   const printed = JSON.parse(text) as Printed;
   const ms = (ns: number): number => ns / 1e6;
   return {

@@ -1,31 +1,34 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { coldArguments, type Site } from '../support/site.ts';
 import { type Usage, usageOfOwnChildren } from '../support/usage.ts';
 import type { Job, Way } from './way.ts';
+
+export interface Program {
+  /** What runs a class with one parameter. */
+  argv(job: Job, param: object): readonly [command: string, ...args: string[]];
+  readonly env: Readonly<Record<string, string>>;
+}
 
 /** A fresh interpreter that loads the framework, as cron would start it. */
 export class Cold implements Way {
   readonly name: string;
   readonly folder: string;
-  readonly #args: readonly string[];
-  readonly #cache: string;
+  readonly #program: Program;
 
-  constructor(site: Site, opcache: 'with file cache' | 'without') {
-    const cached = opcache === 'with file cache';
-    this.name = cached ? "cold, opcache's file cache" : 'cold';
-    this.folder = site.forUs();
-    this.#cache = site.forUs();
-    this.#args = coldArguments(cached ? site.forUs() : null);
+  constructor(name: string, folder: string, program: Program) {
+    this.name = name;
+    this.folder = folder;
+    this.#program = program;
   }
 
   async run(job: Job, param: object): Promise<void> {
-    const php = spawn('php', [...this.#args, job, JSON.stringify([param])], {
+    const [command, ...args] = this.#program.argv(job, param);
+    const child = spawn(command, args, {
       stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, SHOP_CACHE: this.#cache },
+      env: { ...process.env, ...this.#program.env },
     });
-    const [code] = await once(php, 'exit');
-    if (code !== 0) throw new Error(`${this.name}: php ended with ${code}`);
+    const [code] = await once(child, 'exit');
+    if (code !== 0) throw new Error(`${this.name}: ${command} ended with ${code}`);
   }
 
   usage(): Usage {

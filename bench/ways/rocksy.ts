@@ -1,8 +1,16 @@
 import type { Client } from '../../src/client/index.ts';
 import { TestDaemon } from '../../test/support/daemon.ts';
-import { BOOTSTRAP, coldArguments, type Site } from '../support/site.ts';
+import type { Site } from '../support/site.ts';
 import { type Usage, usageOfTree } from '../support/usage.ts';
 import type { Job, Way } from './way.ts';
+
+export interface Pool {
+  readonly name: string;
+  /** The pool's keys in YAML; `{user}` among them. */
+  readonly keys: string;
+  /** What asks it for a class with one parameter. */
+  readonly request: (job: Job, param: object) => object;
+}
 
 /** rocksyd with one pool, asked through its own client: `run`, then `wait` for the outcome. */
 export class Rocksy implements Way {
@@ -10,53 +18,25 @@ export class Rocksy implements Way {
   readonly folder: string;
   readonly #daemon: TestDaemon;
   readonly #client: Client;
-  readonly #request: (job: Job, param: object) => object;
+  readonly #request: Pool['request'];
 
-  private constructor(
-    name: string,
-    folder: string,
-    daemon: TestDaemon,
-    client: Client,
-    request: (job: Job, param: object) => object,
-  ) {
-    this.name = name;
+  private constructor(pool: Pool, folder: string, daemon: TestDaemon, client: Client) {
+    this.name = pool.name;
     this.folder = folder;
     this.#daemon = daemon;
     this.#client = client;
-    this.#request = request;
+    this.#request = pool.request;
   }
 
-  /** A PHP pool that has loaded the framework; 0 parked children: fork on request. */
-  static async php(site: Site, prefork: number): Promise<Rocksy> {
-    const pool = `runtime: php, {user}, bootstrap: ${BOOTSTRAP}, prefork: ${prefork}, env: { SHOP_CACHE: ${site.forPool()} }`;
-    const name = prefork === 0 ? 'Rocksy, fork on request' : `Rocksy, prefork: ${prefork}`;
-    return await Rocksy.#start(name, site, pool, (job, param) => ({ class: job, params: [param] }));
-  }
-
-  /** A command pool that runs the cold script, with opcache's file cache. */
-  static async command(site: Site): Promise<Rocksy> {
-    const pool = `runtime: command, {user}, env: { SHOP_CACHE: ${site.forPool()} }`;
-    const args = coldArguments(site.forPool());
-    const request = (job: Job, param: object): object => ({
-      argv: ['php', ...args, job, JSON.stringify([param])],
-    });
-    return await Rocksy.#start('Rocksy, command, file cache', site, pool, request);
-  }
-
-  static async #start(
-    name: string,
-    site: Site,
-    pool: string,
-    request: (job: Job, param: object) => object,
-  ): Promise<Rocksy> {
+  static async start(site: Site, pool: Pool): Promise<Rocksy> {
     const daemon = site.keep(
       await TestDaemon.start({
-        pools: `  bench: { ${pool} }`,
+        pools: `  bench: { ${pool.keys} }`,
         more: 'log: { level: warn }\n',
         program: site.program,
       }),
     );
-    return new Rocksy(name, site.forPool(), daemon, await daemon.connect(), request);
+    return new Rocksy(pool, site.forPool(), daemon, await daemon.connect());
   }
 
   async run(job: Job, param: object): Promise<void> {
@@ -67,6 +47,10 @@ export class Rocksy implements Way {
 
   usage(): Usage {
     return usageOfTree(this.#daemon.keeperPid);
+  }
+
+  async zygotePid(): Promise<number> {
+    return await this.#daemon.zygotePid('bench');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Usage } from '../support/usage.ts';
 
-/** The measured classes in bench/app, by their PHP names. */
-export type Job = 'Bench\\FirstLine' | 'Bench\\Nothing' | 'Bench\\Hold';
+/** The measured classes in bench/app, in each language. */
+export type Job = 'FirstLine' | 'Nothing' | 'Hold';
 
 /** One way of running a class. */
 export interface Way extends AsyncDisposable {
