@@ -5,6 +5,10 @@
  *  - one platform thread, as it can't be none; it sleeps;
  *  - no thread that waits for SIGUSR1 to start an inspector.
  *
+ * A loop that is running is replaced by quicker code without --maglev-osr only: from Maglev's, V8 gets to TurboFan's in
+ * another thread and in no other way (CompileOptimizedOSRFromMaglev in src/runtime/runtime-compiler.cc), and such a loop
+ * would take up to five times as long. Without Maglev in between, the main thread does it.
+ *
  * And what makes it a warm one: V8 compiles a function when it is first called, and forgets it when it was not called for
  * some time, so each child would compile all that the bootstrap has loaded but not called. Compiled with its module, and
  * for good, it is there for all of them: of 3,000 functions, a job that calls 500 takes 2 ms rather than 20.
@@ -13,6 +17,7 @@ export const FORK_FLAGS: readonly string[] = [
   '--single-threaded',
   '--v8-pool-size=1',
   '--disable-sigusr1',
+  '--no-maglev-osr',
   '--no-lazy',
   '--no-flush-bytecode',
   '--enable-source-maps',
