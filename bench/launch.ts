@@ -31,7 +31,6 @@ const plan: Plan = {
   seconds: Number(options.seconds ?? (options.quick ? 2 : 8)),
   samples: options.quick ? { warm: 100, cold: 15 } : { warm: 1000, cold: 100 },
   inFlight: 32,
-  pauseMs: 20,
 };
 const turns = { rounds: options.quick ? 3 : 7, seconds: options.quick ? 1 : 2, inFlight: plan.inFlight };
 

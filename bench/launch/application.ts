@@ -4,19 +4,26 @@ import type { Rocksy } from '../ways/rocksy.ts';
 import type { Way } from '../ways/way.ts';
 import type { Turns } from './turns.ts';
 
-/** What a row stands for: warm runs are compared with `cold`, the aims are about `fork` and `prefork`, others are only shown. */
+/**
+ * What a row stands for: warm runs are compared with `cold`, the aims are about `fork` and `prefork`, others are only shown;
+ * those that are `started` have a process started for each run, and are asked less often.
+ */
 export type Row =
-  | { readonly kind: 'cold' | 'command' | 'prefork' | 'other'; start(): Promise<Measurable> }
+  | { readonly kind: 'cold' | 'started' | 'prefork' | 'other'; start(): Promise<Measurable> }
   | { readonly kind: 'fork'; start(): Promise<Measurable<Rocksy>> };
 
-/** A way, and how many runs a second it makes with so many in flight. */
+/** Between two requests that come now and then: long enough for the replacement of a parked child. */
+export const PAUSE_MS = 20;
+
 export interface Measurable<W extends Way = Way> {
   readonly way: W;
+  readonly pauseMs: number;
+  /** Runs a second with so many in flight. */
   rate(inFlight: number, seconds: number): Promise<Rate>;
 }
 
-export function measurable<W extends Way>(way: W): Measurable<W> {
-  return { way, rate: (inFlight, seconds) => rate(way, inFlight, seconds) };
+export function measurable<W extends Way>(way: W, pauseMs = PAUSE_MS): Measurable<W> {
+  return { way, pauseMs, rate: (inFlight, seconds) => rate(way, inFlight, seconds) };
 }
 
 /** What "Speed" asks of a framework; see docs/benchmarks.md. */

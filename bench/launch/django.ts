@@ -34,7 +34,7 @@ export function django(site: Site): Application {
         start: async () => measurable(new Cold('cold', site.forUs(), { argv: coldArgv, env: {} })),
       },
       {
-        kind: 'command',
+        kind: 'started',
         start: () =>
           start({
             name: 'Rocksy, command',

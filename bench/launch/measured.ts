@@ -9,8 +9,6 @@ export interface Plan {
   readonly seconds: number;
   readonly samples: { readonly cold: number; readonly warm: number };
   readonly inFlight: number;
-  /** Between two requests that come now and then: long enough for the replacement of a parked child. */
-  readonly pauseMs: number;
 }
 
 export interface Measured {
@@ -69,11 +67,11 @@ export async function measureApplication(
   return { rows: measured, limit, bare, bareLivesMs: bares.map(({ one }) => median(one.livesMs)) };
 }
 
-async function measure(kind: Row['kind'], { way, rate }: Measurable, plan: Plan): Promise<Measured> {
+async function measure(kind: Row['kind'], { way, pauseMs, rate }: Measurable, plan: Plan): Promise<Measured> {
   process.stderr.write(`${way.name} …\n`);
   const count = samplesOf(kind, plan);
   await firstLines(way, Math.min(count, 20), 0); // warms caches and code
-  const calm = await firstLines(way, count, plan.pauseMs);
+  const calm = await firstLines(way, count, pauseMs);
   const busy = await firstLines(way, count, 0);
   const privateBytes = await privateBytesOfRun(way);
   const one = await rate(1, plan.seconds);
@@ -89,7 +87,7 @@ async function measure(kind: Row['kind'], { way, rate }: Measurable, plan: Plan)
 }
 
 export function samplesOf(kind: Row['kind'], { samples }: Plan): number {
-  return kind === 'cold' || kind === 'command' ? samples.cold : samples.warm;
+  return kind === 'cold' || kind === 'started' ? samples.cold : samples.warm;
 }
 
 function forkBarely(limit: Limit, { seconds }: Plan): BareForks {

@@ -12,6 +12,9 @@ const BOOTSTRAP = path.join(ROOT, 'examples/nest/dist/bootstrap.js');
 const JOBS = path.join(ROOT, 'bench/app/node');
 const COLD = path.join(ROOT, 'bench/app/cold.mjs');
 
+/** Between two requests to a pool that starts a process for each: long enough for the next to have loaded the application. */
+const REFILL_MS = 1_000;
+
 /** examples/nest, with the measured classes beside it. */
 export function nest(site: Site): Application {
   execFileSync('bash', [path.join(ROOT, 'scripts/setup.sh'), '--with-nest'], { stdio: 'inherit' });
@@ -25,7 +28,11 @@ export function nest(site: Site): Application {
         start: async () =>
           measurable(cold(site, "cold, Node's compile cache", { NODE_COMPILE_CACHE: site.forUs() })),
       },
-      { kind: 'command', start: () => start(command(site)) },
+      { kind: 'started', start: () => start(command(site)) },
+      {
+        kind: 'started',
+        start: async () => measurable(await Rocksy.start(site, stocked(site)), REFILL_MS),
+      },
       { kind: 'fork', start: () => start(warm(site, 'Rocksy, fork on request', 'prefork: 0')) },
       { kind: 'prefork', start: () => start(warm(site, 'Rocksy, prefork: 8', 'prefork: 8')) },
     ],
@@ -57,6 +64,11 @@ function command(site: Site): Pool {
       argv: [process.execPath, COLD, BOOTSTRAP, job, JSON.stringify([param])],
     }),
   };
+}
+
+/** Processes that are started ahead. With many in flight each waits for one that starts among as many others. */
+function stocked(site: Site): Pool {
+  return warm(site, 'Rocksy, fork: false (1 s apart)', 'fork: false, prefork: 2, boot_timeout: 5m');
 }
 
 function warm(site: Site, name: string, keys: string): Pool {

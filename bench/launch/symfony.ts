@@ -25,12 +25,12 @@ export function symfony(site: Site, turns: TurnPlan): Application {
     rows: [
       { kind: 'cold', start: async () => measurable(cold(site, 'cold', null)) },
       { kind: 'cold', start: async () => measurable(cold(site, "cold, opcache's file cache", site.forUs())) },
-      { kind: 'command', start: () => start(command(site)) },
+      { kind: 'started', start: () => start(command(site)) },
       {
         kind: 'other',
         start: async () => {
           const way = await Original.start(site);
-          return { way, rate: (inFlight, seconds) => way.bestRate(inFlight, seconds) };
+          return { ...measurable(way), rate: (inFlight, seconds) => way.bestRate(inFlight, seconds) };
         },
       },
       { kind: 'fork', start: () => start(forking(site, 0)) },

@@ -1,15 +1,16 @@
 import { median, quantile } from '../support/statistics.ts';
 import { printTable } from '../support/table.ts';
 import type { Bare } from '../ways/bare.ts';
+import { PAUSE_MS } from './application.ts';
 import type { Plan, Results } from './measured.ts';
 
 const MIB = 2 ** 20;
 
 export function printResults({ rows, limit, bare }: Results, plan: Plan): void {
-  const { samples, seconds, inFlight, pauseMs } = plan;
+  const { samples, seconds, inFlight } = plan;
   printTable(
-    `From the request to the first line of run(), ms; n = ${samples.cold} cold and command, ${samples.warm} others`,
-    ['', `p50, ${pauseMs} ms apart`, 'p99', 'p50, back to back', 'p99'],
+    `From the request to the first line of run(), ms; n = ${samples.cold} where a process is started, ${samples.warm} others`,
+    ['', `p50, ${PAUSE_MS} ms apart`, 'p99', 'p50, back to back', 'p99'],
     [
       ...rows.map(({ name, calm, busy }) => [
         name,
