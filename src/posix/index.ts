@@ -27,6 +27,7 @@ export { isAlive, nameOf, ownerOf, type ProcessName, signalProcess } from './ide
 export { isPosixError, PosixError } from './libc.ts';
 export { type ListeningAddress, listeningAddress } from './listening.ts';
 export { inheritPages, memfd } from './memory.ts';
+export { unixPeer } from './peer.ts';
 export {
   bootId,
   children,
@@ -36,6 +37,7 @@ export {
   parseFlags,
   parseStat,
   parseTcpTable,
+  parseUnixTable,
   ppid,
   processStat,
   startTime,
@@ -44,6 +46,9 @@ export {
   type Thread,
   tcpSocket,
   threads,
+  type UnixSocket,
+  udpSocket,
+  unixSocket,
 } from './proc.ts';
 export {
   type ChildEnd,

@@ -137,12 +137,47 @@ export function parseTcpTable(text: string): TcpSocket[] {
 
 /** The TCP socket with this inode, seen in the network namespace of a process; null: it is not a TCP socket. */
 export function tcpSocket(pid: number | 'self', inode: number): TcpSocket | null {
-  for (const table of ['tcp', 'tcp6']) {
+  return inTables(pid, inode, ['tcp', 'tcp6']);
+}
+
+/** The same of UDP, whose table has the same columns. `peer` has port 0 while it is not connected. */
+export function udpSocket(pid: number | 'self', inode: number): TcpSocket | null {
+  return inTables(pid, inode, ['udp', 'udp6']);
+}
+
+function inTables(pid: number | 'self', inode: number, tables: readonly string[]): TcpSocket | null {
+  for (const table of tables) {
     const text = readIfThere(`/proc/${pid}/net/${table}`);
     const found = parseTcpTable(text ?? '').find((socket) => socket.inode === inode);
     if (found !== undefined) return found;
   }
   return null;
+}
+
+export interface UnixSocket {
+  readonly inode: number;
+  readonly isListening: boolean;
+  /** What it was bound to: a path, or `@` and a name (abstract); null: nothing, as most clients are. */
+  readonly path: string | null;
+}
+
+const SO_ACCEPTCON = 0x10000;
+
+/** /proc/PID/net/unix: proc_pid_net(5). */
+export function parseUnixTable(text: string): UnixSocket[] {
+  return [...text.matchAll(/^\S+: \S+ \S+ (\S+) \S+ \S+ +(\d+)(?: (.*))?$/gm)].map(
+    ([, flags = '', inode, path]) => ({
+      inode: Number(inode),
+      isListening: (Number.parseInt(flags, 16) & SO_ACCEPTCON) !== 0,
+      path: path ?? null,
+    }),
+  );
+}
+
+/** The Unix socket with this inode; null: it is none. */
+export function unixSocket(pid: number | 'self', inode: number): UnixSocket | null {
+  const text = readIfThere(`/proc/${pid}/net/unix`);
+  return parseUnixTable(text ?? '').find((socket) => socket.inode === inode) ?? null;
 }
 
 /** `0100007F:7A69`: words of 32 bits in the machine's (little-endian) order, then the port. */

@@ -52,6 +52,14 @@ export type ZygoteRequest =
   | { readonly op: 'stats'; readonly id: number }
   | { readonly op: 'drain' };
 
+/** Something in a zygote that its children can't share. */
+export interface Finding {
+  /** What `allow` in the configuration has to say to permit it. */
+  readonly name: string;
+  /** The sentence for the person who wrote the bootstrap. */
+  readonly message: string;
+}
+
 export interface HelloEvent {
   readonly event: 'hello';
   readonly id: number;
@@ -62,6 +70,10 @@ export interface HelloEvent {
   readonly descriptors: readonly number[];
   readonly parked: number;
   readonly draining: boolean;
+  /** What the bootstrap has left that can't be seen in /proc. */
+  readonly findings?: readonly Finding[];
+  /** The places in the bootstrap's code that have made some of its descriptors, by number. */
+  readonly made_at?: { readonly [descriptor: number]: string };
 }
 
 export interface EndedEvent {

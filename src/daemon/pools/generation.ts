@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { isAlive, nameOf, type ProcessName, signalProcess } from '../../posix/index.ts';
 import { RocksyError, type RunKey } from '../../wire/index.ts';
 import {
+  allowed,
   type HelloEvent,
   inspect,
   type LaunchOptions,
@@ -142,13 +143,10 @@ export class Generation {
 
   #inspect(hello: HelloEvent, runtime: RuntimeName, allow: readonly string[]): void {
     if (this.process === null) return;
-    const own = new Set(hello.descriptors);
-    const findings = notAllowed(inspect(this.process.pid, own, ownThreads(runtime)), allow);
+    const findings = notAllowed(inspect(this.process.pid, hello, ownThreads(runtime)), allow);
     if (findings.length === 0) return;
-    const names = findings.map((finding) => finding.name).join(', ');
-    throw new Error(
-      `${findings.map((finding) => finding.message).join('; ')} (if it is harmless: allow: [${names}])`,
-    );
+    const messages = findings.map(({ message }) => message).join('\n');
+    throw new Error(`${messages}\n(if it is harmless: ${allowed(findings)})`);
   }
 
   /** Gives up a start that is under way. */

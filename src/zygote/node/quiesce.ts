@@ -10,10 +10,16 @@ export function busyThreads(): string[] {
   return busyAmong(threads(process.pid), process.pid);
 }
 
-/** Waits until nobody is at work any more, for so long at most. */
+/** What is to call back later: it would do so in the zygote, and once more in every child or never there. */
+export function requests(): string[] {
+  return process.getActiveResourcesInfo().filter((name) => /Req|ConnectWrap$/.test(name));
+}
+
+/** Waits until nobody is at work any more, for so long at most. What was put off to the next turn of the loop has it. */
 export async function quiet(patienceMs: number): Promise<void> {
   const until = performance.now() + patienceMs;
-  while (busyThreads().length > 0 && performance.now() < until) await delay(1);
+  do await delay(1);
+  while (busyThreads().length + requests().length > 0 && performance.now() < until);
 }
 
 export function busyAmong(all: readonly Thread[], main: number): string[] {

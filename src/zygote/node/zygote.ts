@@ -8,6 +8,7 @@ import { Child } from './child.ts';
 import { flagsOf } from './flags.ts';
 import { Forker } from './fork.ts';
 import { forkedHere } from './forked.ts';
+import { LeftBehind } from './left-behind.ts';
 import { forkedSpares, Parking } from './parking.ts';
 import { quiet } from './quiesce.ts';
 import { replaceRandom, takeAway } from './repairs/index.ts';
@@ -30,9 +31,11 @@ async function main(): Promise<void> {
   const reports = new Reports((report) => runs.report(report));
   const ownDescriptors = descriptors('self').map(({ fd }) => fd); // whatever comes now is the bootstrap's
   replaceRandom();
+  const leftBehind = new LeftBehind();
   const userCode = await loadWholly(config);
   // The daemon will look at our threads: one that is about to fall asleep is none of the bootstrap's.
   await quiet(QUIET_MS);
+  const left = leftBehind.end();
   const signalListeners = takeAway().filter(([, listener]) => listener !== ignore);
   const helpers = new Set(children(process.pid));
 
@@ -69,6 +72,7 @@ async function main(): Promise<void> {
         },
       ),
     descriptors: (sessions) => [...ownDescriptors, ...sessions, ...parking.descriptors],
+    left,
     parked: () => parking.count,
     drain: () => parking.close(),
   });

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { CONTRACT_VERSION, type ZygoteConfig, type ZygoteEvent } from '../contract.ts';
+import { CONTRACT_VERSION, type HelloEvent, type ZygoteConfig, type ZygoteEvent } from '../contract.ts';
 import { isKey, isMilliseconds, parseRequest, type RawRequest, type RunStart } from './request.ts';
 import { latestEvent } from './run.ts';
 import type { Refusal, Runs, RunsListener } from './runs.ts';
@@ -19,6 +19,8 @@ export interface Runtime<Start extends RunStart> {
   probe(done: (problem: string | null) => void): void;
   /** What is open here and not the bootstrap's; `sessions` are the connections of daemons. */
   descriptors(sessions: readonly number[]): number[];
+  /** What `hello` tells of the bootstrap beside that. */
+  left?: Pick<HelloEvent, 'findings' | 'made_at'>;
   /** How many children are parked. */
   parked(): number;
   /** Nothing more will be started. */
@@ -119,6 +121,7 @@ export class Server<Start extends RunStart> implements SessionOwner, RunsListene
         descriptors: this.#runtime.descriptors(this.#connections()),
         parked: this.#runtime.parked(),
         draining: this.#draining,
+        ...this.#runtime.left,
       },
     );
   }
