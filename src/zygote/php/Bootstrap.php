@@ -16,9 +16,14 @@ final class Bootstrap
         register_shutdown_function(self::exited(...));
         if ($file !== null) {
             try {
-                (static function (): void {
-                    require func_get_arg(0);
-                })($file);
+                $returned = (static fn (): mixed => require func_get_arg(0))($file);
+                $beforeFork = self::hook($returned, 'beforeFork');
+                UserCode::$afterFork = self::hook($returned, 'afterFork');
+                unset($returned);
+                if ($beforeFork !== null) {
+                    $beforeFork();
+                    unset($beforeFork); // and what it alone holds, such as a connection
+                }
             } catch (\Throwable $error) {
                 self::fail(Failure::trace($error));
             }
@@ -26,6 +31,18 @@ final class Bootstrap
         self::settle();
         self::$loaded = true;
         return self::bootLogCopies();
+    }
+
+    /** Whatever else a bootstrap returns is nobody's business. */
+    private static function hook(mixed $returned, string $name): ?\Closure
+    {
+        if (!is_array($returned) || !isset($returned[$name])) {
+            return null;
+        }
+        if (!is_callable($returned[$name])) {
+            throw new \TypeError("'$name' of what the bootstrap returns: expected a function");
+        }
+        return \Closure::fromCallable($returned[$name]);
     }
 
     /** An exit() of the bootstrap, with whatever code, is a failure: nobody would answer on the socket. */

@@ -14,6 +14,9 @@ final class UserCode
 {
     public const FAILED = 255;
 
+    /** Of the bootstrap, called before the job. */
+    public static ?\Closure $afterFork = null;
+
     private static int $pid = 0;
     /** The code that no later exit() changes: an uncaught exception's. */
     private static ?int $finalCode = null;
@@ -34,6 +37,9 @@ final class UserCode
     {
         $code = self::FAILED;
         try {
+            if (self::$afterFork !== null) {
+                (self::$afterFork)();
+            }
             if (class_exists($class)) {
                 $result = (new $class())->run($params);
                 $code = self::codeOf($result);

@@ -34,6 +34,9 @@ describe('php: the bootstrap', () => {
     ['has a syntax error', 'broken.php', /ParseError|syntax error/],
     ['ends in a fatal error', 'fatal.php', /Fatal error/],
     ['does not exist', 'missing.php', /missing\.php/],
+    ['has a hook that fails', 'hook_fails.php', /LogicException: still in a transaction/],
+    ['has a hook that calls exit', 'hook_exits.php', /the bootstrap called exit/],
+    ['has a hook that is no function', 'hook_is_none.php', /'afterFork' of what .*: expected a function/],
   ];
   for (const [what, file, message] of failures) {
     test(`that ${what} ends the zygote with a code other than 0 and says why`, async () => {
@@ -109,6 +112,29 @@ describe('php: the bootstrap', () => {
     await daemon.run('a', job('Logs'));
     assert.equal(logOf(zygote, 'a'), 'through an early stream\n');
     assert.match(bootLog(zygote), /opened early/);
+  });
+
+  for (const prefork of [0, 1]) {
+    test(`its hooks are called: once before the fork, and first in each run (prefork: ${prefork})`, async () => {
+      await using zygote = startZygote({ config: { ...fixture('hooks.php'), prefork } });
+      const daemon = await Conversation.serve(zygote);
+      assert.equal(bootLog(zygote), `loaded\nbeforeFork in ${zygote.pid}\n`);
+      for (const key of ['a', 'b']) {
+        await daemon.run(key, job('Asks'));
+        assert.equal(logOf(zygote, key), 'afterFork\nrun\n');
+        assert.deepEqual(resultOf(zygote, key), { connected: true });
+      }
+      assert.equal(bootLog(zygote), `loaded\nbeforeFork in ${zygote.pid}\n`, 'not in the probe');
+    });
+  }
+
+  test('a hook after the fork that fails has failed the run', async () => {
+    await using zygote = startZygote({ config: fixture('hooks.php') });
+    const daemon = await Conversation.serve(zygote);
+    const { code } = await daemon.run('a', job('Asks'), { env: { ROCKSY_TEST_HOOK: 'fails' } });
+    assert.equal(code, 255);
+    assert.deepEqual(factsOf(zygote, 'a'), ['error RuntimeException: no database', 'exit 255']);
+    assert.doesNotMatch(logOf(zygote, 'a'), /^run$/m);
   });
 
   test('a helper process that it has started is not killed with what runs leave behind', async () => {
