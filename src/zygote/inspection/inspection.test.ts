@@ -95,6 +95,28 @@ test('a TCP connection and a listening socket are told by address and by who is 
   );
 });
 
+test('who is usually at a port is told as a guess', async () => {
+  // An address of this process alone, where nobody else has taken the port.
+  const host = `127.1.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+  const findings = await found(async () => {
+    const server = net.createServer((socket) => socket.destroy()).listen(5432, host);
+    await once(server, 'listening');
+    const client = net.connect(5432, host).on('error', () => {});
+    await once(client, 'connect');
+    return {
+      [Symbol.dispose]: () => {
+        client.destroy();
+        server.close();
+      },
+    };
+  });
+  const connection = findings.find(([name]) => name === `tcp:${host}:5432`);
+  assert.match(
+    connection?.[1] ?? '',
+    /a TCP connection to 127\.1\.\S+:5432 \(PostgreSQL\?\) open \(descriptor \d+\): runs/,
+  );
+});
+
 test('a Unix socket is told by the path of its peer', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'rocksy-'));
   const path = join(folder, '.s.PGSQL.5432');

@@ -44,6 +44,18 @@ describe('node: what goes wrong', () => {
     assert.equal((await daemon.run('after', HELLO)).code, 0);
   });
 
+  test('a hook after the fork that fails is told with the probe', async () => {
+    await using zygote = startZygote({ config: { bootstrap: join(FIXTURES, 'hook-fails.ts') } });
+    const daemon = await Conversation.open(zygote);
+    await daemon.hello(1);
+    const probed = await daemon.ask({ op: 'probe' });
+    assert.ok(probed.event === 'probed' && !probed.ok);
+    assert.match(
+      probed.message ?? '',
+      /^the probe ended with code 255\nUncaught Error: no database\n +at .*hook-fails\.ts:3/,
+    );
+  });
+
   test('what a parked child has not taken is run by another', async () => {
     await using zygote = startZygote({ config: { prefork: 1 } });
     const daemon = await Conversation.serve(zygote);

@@ -1,8 +1,10 @@
-import { unlinkSync } from 'node:fs';
+import { readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ZygoteConfig } from '../contract.ts';
 import type { RunStart } from './request.ts';
 import type { Runs } from './runs.ts';
+
+const MOST_OUTPUT = 4_000;
 
 let probes = 0;
 
@@ -33,9 +35,19 @@ export function probe<Start extends RunStart>(
   };
   removeFiles(); // of a zygote that died in the middle of a probe, before its pid came round again
   runs.probe(startOf(start), (problem) => {
+    const output = problem === null ? '' : endOf(join(config.runs, log));
     removeFiles();
-    done(problem);
+    done(output === '' ? problem : `${problem}\n${output}`);
   });
+}
+
+/** What it has printed, or the last of that: a hook that fails says why there. */
+function endOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trimEnd().slice(-MOST_OUTPUT);
+  } catch {
+    return ''; // it did not come that far
+  }
 }
 
 function removeIfThere(path: string): void {
