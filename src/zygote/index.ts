@@ -4,5 +4,5 @@
 
 export { ZygoteClient, type ZygoteListener } from './client.ts';
 export * from './contract.ts';
-export { allowed, inspect, notAllowed, ownThreads } from './inspection/index.ts';
+export { allowed, inspect, notAllowed } from './inspection/index.ts';
 export { type Account, type LaunchOptions, launch, type RuntimeName } from './launcher.ts';

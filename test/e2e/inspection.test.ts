@@ -28,7 +28,7 @@ interface Runtime {
   readonly leaks: readonly Leak[];
 }
 
-const REMEDY = /open it in run\(\), or close it before the fork/;
+const REMEDY = /open it in run\(\), or close it in before_?fork and open it again in after_?fork/i;
 
 const RUNTIMES: Readonly<Record<string, Runtime>> = {
   node: {

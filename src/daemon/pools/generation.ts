@@ -11,7 +11,6 @@ import {
   type LaunchOptions,
   launch,
   notAllowed,
-  ownThreads,
   type RunEvent,
   type RuntimeName,
   ZygoteClient,
@@ -141,9 +140,9 @@ export class Generation {
       throw new Error(`the probe child failed: ${probe?.message ?? 'the session ended'}`);
   }
 
-  #inspect(hello: HelloEvent, runtime: RuntimeName, allow: readonly string[]): void {
+  #inspect(hello: HelloEvent, runtime: Exclude<RuntimeName, 'command'>, allow: readonly string[]): void {
     if (this.process === null) return;
-    const findings = notAllowed(inspect(this.process.pid, hello, ownThreads(runtime)), allow);
+    const findings = notAllowed(inspect(this.process.pid, hello, runtime), allow);
     if (findings.length === 0) return;
     const messages = findings.map(({ message }) => message).join('\n');
     throw new Error(`${messages}\n(if it is harmless: ${allowed(findings)})`);

@@ -3,4 +3,3 @@
 // Must not know pools or configuration beyond the list of what is allowed.
 export { allowed, notAllowed } from './allow.ts';
 export { inspect } from './inspection.ts';
-export { ownThreads } from './threads.ts';

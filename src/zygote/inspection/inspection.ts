@@ -1,24 +1,34 @@
 import { descriptors, threads } from '../../posix/index.ts';
 import type { Finding, HelloEvent } from '../contract.ts';
+import type { RuntimeName } from '../launcher.ts';
 import { describe, isOfThread } from './descriptors.ts';
-import { type ownThreads, strangeThreads } from './threads.ts';
+import { ownThreads, strangeThreads } from './threads.ts';
 
-const REMEDY =
-  'open it in run(), or close it before the fork (beforeFork) and open it again after it (afterFork)';
+/** Those that have a bootstrap. */
+type Inspected = Exclude<RuntimeName, 'command'>;
+
+/** What the hooks around the fork are called. */
+const HOOKS: Readonly<Record<Inspected, readonly [before: string, after: string]>> = {
+  php: ['beforeFork', 'afterFork'],
+  node: ['beforeFork', 'afterFork'],
+  python: ['before_fork', 'after_fork'],
+};
 
 /**
  * Looks into a zygote that has loaded its bootstrap: threads beyond the first, sockets beyond its own, files open for
  * writing. A child would share the connection or file with its siblings, and a thread does not come along. What the zygote
  * itself has found comes behind.
  * @param hello names the descriptors that the zygote itself holds, and what can't be seen from here
- * @param isOwnThread see ownThreads
  */
 export function inspect(
   pid: number,
   hello: Pick<HelloEvent, 'descriptors' | 'findings' | 'made_at'>,
-  isOwnThread: ReturnType<typeof ownThreads>,
+  runtime: Inspected,
 ): Finding[] {
   const own = new Set(hello.descriptors);
+  const isOwnThread = ownThreads(runtime);
+  const [before, after] = HOOKS[runtime];
+  const remedy = `open it in run(), or close it in ${before} and open it again in ${after}`;
   const strange = strangeThreads(threads(pid).filter((thread) => !isOwnThread(thread, pid)));
   const shared = descriptors(pid).flatMap((descriptor): Finding[] => {
     const { fd } = descriptor;
@@ -29,7 +39,7 @@ export function inspect(
     const place = hello.made_at?.[fd];
     const where = [`descriptor ${fd}`, ...(place === undefined ? [] : [`made at ${place}`])].join(', ');
     const reason = why === '' ? '' : `: ${why}`;
-    return [{ name, message: `the bootstrap left ${what} (${where})${reason}; ${REMEDY}` }];
+    return [{ name, message: `the bootstrap left ${what} (${where})${reason}; ${remedy}` }];
   });
   return [...(strange === null ? [] : [strange]), ...shared, ...(hello.findings ?? [])];
 }
