@@ -1,7 +1,7 @@
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
 
-let agent = new http.Agent({ keepAlive: true });
+const agent = new http.Agent({ keepAlive: true });
 
 async function get(path) {
   const { promise, resolve, reject } = Promise.withResolvers();
@@ -13,12 +13,8 @@ if (process.env.TRY !== 'lazy') {
 }
 
 const hooks = process.env.TRY === 'hooks';
+// What is destroyed are its connections: it may be used again.
 export const beforeFork = hooks ? () => agent.destroy() : undefined;
-export const afterFork = hooks
-  ? () => {
-      agent = new http.Agent({ keepAlive: true });
-    }
-  : undefined;
 
 class Try {
   async run({ n }) {
