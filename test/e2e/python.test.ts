@@ -137,8 +137,8 @@ describe('what a bootstrap leaves open', () => {
     daemon.write('leaks.py', LEAKY);
     const error = await refusalOf('leaky');
     assert.equal(error.code, 'bootstrap_failed');
-    assert.match(error.message, /1 threads running \(price watcher\)/);
-    assert.match(error.message, /left a socket open \(descriptor \d+\)/);
+    assert.match(error.message, /1 thread running \(price watcher\)/);
+    assert.match(error.message, /left a Unix socket open, to a process or itself \(descriptor \d+\)/);
     assert.match(error.message, /scratch\/leak open for writing/);
     assert.match(error.message, /allow: \[threads, file:.*socket/);
   });

@@ -79,7 +79,7 @@ test("the documentation's full example gives every setting its meaning", () => {
           timeoutMs: 3_600_000,
           killAfterMs: 5_000,
           leaveChildren: false,
-          allow: ['thread libvips worker'],
+          allow: ['threads'],
         },
       ],
       [
