@@ -1,51 +1,82 @@
 // A forked Node is a whole one: what jobs do works in it as in a started one.
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { Conversation, childrenOf, logOf, runFileOf, until } from '../contract-suite/index.ts';
-import { FIXTURES, startZygote } from './zygote-under-test.ts';
+import { BOOTSTRAPS, checkAll, selfCheck, short } from './fork-safety/index.ts';
+import { type Report, tryWorkloads } from './trials/index.ts';
+import { FIXTURES } from './zygote-under-test.ts';
 
-const WORKS: { readonly [what: string]: unknown } = {
-  timers: true,
-  files: 'content',
-  'many requests to the threadpool': 1,
-  compression: true,
-  'an HTTP request': 'hello',
-  'a name': true,
-  'a shell': 'out\n',
-  'many processes': [0, 1, 2, 3, 4, 5, 6, 7],
-  'a Node of its own': true,
-  'a worker thread': 42,
-  'a module of its own': 42,
-  WebAssembly: '[object WebAssembly.Instance]',
-  'a database': 42,
-  garbage: 5001,
-  'a large text': 200_000,
-  'standard input': 'the input',
-};
+const LIMIT_MS = 60_000;
 
-/** Longer than any timer of the works. */
-const STOOD_STILL_MS = 100;
+async function reportsOf(
+  bootstrap: string,
+  { times = 2, limitMs = LIMIT_MS, only = '' } = {},
+): Promise<readonly Report[]> {
+  const subject = { bootstrap, interpreter: null, env: new Map() };
+  const trial = await tryWorkloads({ subject, times, limitMs, only });
+  assert.ok(trial.kind === 'tried', JSON.stringify(trial));
+  return trial.reports;
+}
 
-for (const prefork of [0, 3]) {
-  describe(`node: what jobs do works in a child (prefork: ${prefork})`, () => {
-    test(Object.keys(WORKS).join(', '), async () => {
-      await using zygote = startZygote({ config: { bootstrap: join(FIXTURES, 'works.ts'), prefork } });
-      const daemon = await Conversation.serve(zygote);
-      await until('children are parked', () => childrenOf(zygote.pid).length === prefork);
-      // Time itself is what is waited for: the clock of a parked child's loop stands still until it is given a run.
-      if (prefork > 0) await delay(STOOD_STILL_MS);
-      for (const [index, [what, is]] of Object.entries(WORKS).entries()) {
-        const key = `r${index}`;
-        const ended = await daemon.run(key, { class: 'Work', params: { what } }, { stdin: 'the input' });
-        assert.partialDeepStrictEqual(ended, { code: 0, signal: null }, `${what}: ${logOf(zygote, key)}`);
-        assert.deepEqual(
-          runFileOf(zygote, key).slice(1),
-          [`result ${JSON.stringify({ is })}`, 'exit 0'],
-          what,
-        );
-      }
-    });
+for (const bootstrap of BOOTSTRAPS) {
+  test(`node: what jobs do works, forked on request and parked (${basename(bootstrap, '.ts')} zygote)`, async (t) => {
+    for (const { name, tried, failures } of await reportsOf(bootstrap)) {
+      await t.test(name, () => {
+        assert.deepEqual(failures, []);
+        assert.equal(tried, 2);
+      });
+    }
   });
 }
+
+describe('node: what goes wrong with a workload', () => {
+  const FAULTY = join(FIXTURES, 'faulty.ts');
+
+  test('is told apart: a crash, a wrong result, an end that was not meant', async () => {
+    const reports = await reportsOf(FAULTY, { only: 'ends' });
+    assert.deepEqual(
+      reports.map(({ name, failures }) => [name, ...failures.map(({ how, why }) => `${how}: ${why}`)]),
+      [
+        ['ends by a crash', ...Array(2).fill('crash: killed by signal 11')],
+        ['ends wrong', ...Array(2).fill('wrong result: Error: the sum is wrong')],
+        ['ends by an exit', ...Array(2).fill('wrong result: exit code 4 instead of 0')],
+        ['ends well'],
+      ],
+    );
+    assert.match(reports[1]?.failures[0]?.log ?? '', /adds up\nUncaught Error: the sum is wrong\n +at/);
+  });
+
+  test('is told with what a process that hangs is doing, and those that it has started', async () => {
+    const [report] = await reportsOf(FAULTY, { only: 'hangs', times: 1, limitMs: 3_000 });
+    const [failure] = report?.failures ?? [];
+    assert.partialDeepStrictEqual(failure, { how: 'hang', log: 'waits' });
+    assert.match(
+      failure?.why ?? '',
+      /^not ended after 3000 ms: pid \d+: .* S in \w+.*; child pid \d+: sleep S/,
+    );
+  });
+
+  test('is told where the inspection refuses what the bootstrap has left', async () => {
+    const subject = { bootstrap: join(FIXTURES, 'leaves-thread.ts'), interpreter: null, env: new Map() };
+    const trial = await tryWorkloads({ subject, times: 2, limitMs: LIMIT_MS, only: '' });
+    assert.ok(trial.kind === 'refused');
+    assert.match(trial.findings[0]?.message ?? '', /threads running \(WorkerThread\)/);
+  });
+
+  test('is told where the bootstrap fails', async () => {
+    await assert.rejects(reportsOf(join(FIXTURES, 'no-such-file.ts')), /did not start[\s\S]*no-such-file/);
+  });
+});
+
+describe('node: the self-check', () => {
+  test('passes in a process that is whole', () => selfCheck());
+
+  test('names what failed, and what does not end', async () => {
+    const fails = short('sums', () => {
+      throw new Error('the sum is wrong');
+    });
+    await assert.rejects(checkAll([fails]), /^Error: sums: the sum is wrong$/);
+    const hangs = short('waits', () => new Promise(() => {}));
+    await assert.rejects(checkAll([hangs], 1), /^Error: waits: has not ended after 1 ms$/);
+  });
+});
