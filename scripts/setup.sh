@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what a checkout needs, and nothing that is there already: PHP with Symfony and Python with Django from Debian's
 # packages, then the npm packages (Node 24 among them). With --with-nest also examples/nest, compiled; with --for-tests
-# that, PostgreSQL and Node 26. Says nothing when there is nothing to do.
+# that, PostgreSQL and Node 26; with --for-fork-safety Node 26, Chromium and the packages that forked children are tried
+# with. Says nothing when there is nothing to do.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -83,6 +84,13 @@ install_postgresql() {
   postgresql_is_there || fail 'PostgreSQL was installed, but there is no /usr/lib/postgresql/*/bin/initdb'
 }
 
+install_chromium() {
+  command -v apt-get >/dev/null || fail '/usr/bin/chromium is missing, and this is no Debian to install it from'
+  echo 'setup: installing Chromium from Debian (once)' >&2
+  quietly as_root apt-get update -q
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium
+}
+
 # [FOLDER]. By content, not by age: git and copying change times. npm keeps what it installed in
 # node_modules/.package-lock.json; packages for other platforms are optional and not in it.
 packages_are_current() {
@@ -114,10 +122,17 @@ own_node_runs() {
 
 php_is_complete || install_php
 python_is_complete || install_python
-if [ "${1:-}" = --for-tests ]; then
-  postgresql_is_there || install_postgresql
-  packages_are_current test/node-26 || install_packages test/node-26
-fi
+case "${1:-}" in
+  --for-tests)
+    postgresql_is_there || install_postgresql
+    packages_are_current test/node-26 || install_packages test/node-26
+    ;;
+  --for-fork-safety)
+    [ -x /usr/bin/chromium ] || install_chromium
+    packages_are_current test/node-26 || install_packages test/node-26
+    packages_are_current test/fork-safety || install_packages test/fork-safety
+    ;;
+esac
 packages_are_current || install_packages
 own_node_runs || fail "the package's own Node (node_modules/.bin/node) does not run. Were install scripts switched off (npm config get ignore-scripts)? Remedy: npm ci --ignore-scripts=false"
 case ${1:-} in --for-tests | --with-nest) build_nest ;; esac

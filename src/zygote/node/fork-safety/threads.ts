@@ -68,7 +68,7 @@ export const threads: readonly Workload[] = [
   workload('BroadcastChannel', async () => {
     const [from, to] = [new BroadcastChannel('fork-safety'), new BroadcastChannel('fork-safety')];
     const heard = new Promise((resolve) => {
-      to.onmessage = (event) => resolve((event as MessageEvent).data);
+      to.onmessage = ({ data }: { readonly data: unknown }) => resolve(data);
     });
     from.postMessage('to all');
     assert.equal(await heard, 'to all');
