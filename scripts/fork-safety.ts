@@ -138,14 +138,15 @@ async function main(): Promise<void> {
   if (groups.some(({ bootstrap }) => !BOOTSTRAPS.includes(bootstrap))) install();
   const { stdout } = spawnSync(interpreter, ['--version'], { encoding: 'utf8' });
   console.log(`Node ${stdout.trim()}, ${times} times each${values.load ? ', under load' : ''}`);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1)); // what was started is killed
   const beside = values.load ? load() : [];
-  try {
-    for (const group of groups) {
-      if (!(await tryGroup(group, { interpreter, times }))) process.exitCode = 1;
-    }
-  } finally {
-    for (const process of beside) process.kill('SIGKILL');
+  process.once('exit', () => {
+    for (const busy of beside) busy.kill('SIGKILL');
+  });
+  for (const group of groups) {
+    if (!(await tryGroup(group, { interpreter, times }))) process.exitCode = 1;
   }
+  process.exit(); // the busy ones would be waited for
 }
 
 await main();

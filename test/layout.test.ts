@@ -18,8 +18,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ['api', 'wire'],
   daemon: ['document', 'log', 'posix', 'takeover', 'wire', 'zygote'],
   cloud: ['api', 'client', 'document', 'log', 'posix', 'takeover', 'wire'],
-  // `rocksy server` and what works on files alone are parts of the cloud that the command starts.
-  cli: ['api', 'client', 'cloud', 'document', 'posix', 'wire'],
+  // `rocksy server` and what works on files alone are parts of the cloud that the command starts; `doctor --fork` starts zygotes.
+  cli: ['api', 'client', 'cloud', 'document', 'posix', 'wire', 'zygote'],
 };
 
 /** Folders that are entered by themselves, and not through the folder around them. */
@@ -28,6 +28,7 @@ const SECOND_DOORS: ReadonlySet<string> = new Set([
   'src/cloud/import/index.ts',
   'src/cloud/server/index.ts',
   'src/cloud/store/index.ts',
+  'src/zygote/node/trials/index.ts',
 ]);
 
 /** A source tree: path below the root (`src/wire/frame.ts`) → text. */

@@ -90,11 +90,17 @@ export class TriedZygote implements AsyncDisposable {
     });
     const pid = child.pid ?? 0;
     const exit = once(child, 'exit');
+    const remove = (): void => {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    };
+    process.once('exit', remove); // where nobody disposes of it: it would wait for its daemon for ever
     const kill = async (): Promise<void> => {
+      process.off('exit', remove);
       child.ref(); // a daemon does not wait for its zygotes, so the launcher has let go of it
       child.kill('SIGKILL');
       await exit;
-      rmSync(folder, { recursive: true, force: true });
+      remove();
     };
     const running = new Map<string, Running>();
     try {
