@@ -434,6 +434,21 @@ test('doctor without PHP tools in PATH names the packages and ends with 1', asyn
   assert.match(out, /warn {6}rocksyd: No daemon answers[^\n]*\n.*rocksyd --config/);
 });
 
+test('doctor --fork of what can not be forked says why, and ends with 1', async () => {
+  for (const [node, why] of [
+    ['/nonexistent/node', /is no program/],
+    ['/bin/false', /the zygote did not start/],
+  ] as const) {
+    const { code, out } = await rocksy(nowhere, 'doctor', '--node', node, '--json');
+    assert.equal(code, 1);
+    const [finding, ...others] = JSON.parse(out);
+    assert.deepEqual(others, []);
+    assert.partialDeepStrictEqual(finding, { verdict: 'missing', name: `fork of ${node}` });
+    assert.match(finding.detail, why);
+    assert.notEqual(finding.remedy, undefined);
+  }
+});
+
 test('completion asks the daemon for names, and shows none when it does not answer', async () => {
   await using daemon = await Daemon.start();
   assert.equal((await rocksy(daemon, '__complete', '--', 'run', '--pool', '')).out, 'web\nos\n');

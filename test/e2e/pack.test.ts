@@ -151,6 +151,15 @@ test('the installed rocksyd runs a command and a class in TypeScript for the ins
   assert.deepEqual({ code, signal }, { code: 0, signal: null });
 });
 
+test('the installed rocksy tries forks of its Node', { timeout: 600_000 }, async () => {
+  const options = { cwd: installed, env: bareEnv, timeout: 600_000 };
+  const { stdout } = await run(executable('rocksy'), ['doctor', '--fork', '--json'], options);
+  const [finding, ...failed] = JSON.parse(stdout);
+  assert.deepEqual(failed, []);
+  assert.equal(finding.verdict, 'ok');
+  assert.match(finding.detail, /^1\d\d things that jobs do work/);
+});
+
 function executable(name: string): string {
   return join(installed, 'node_modules/.bin', name);
 }
