@@ -22,7 +22,14 @@ export interface Report {
 
 /** How a run ended. */
 export type End =
-  | { readonly kind: 'ended'; readonly event: EndedEvent; readonly error: string; readonly log: string }
+  | {
+      readonly kind: 'ended';
+      readonly event: EndedEvent;
+      /** As the run file has them, or empty. */
+      readonly result: string;
+      readonly error: string;
+      readonly log: string;
+    }
   | { readonly kind: 'hung'; readonly limitMs: number; readonly stuck: string; readonly log: string }
   | { readonly kind: 'not run'; readonly why: string };
 

@@ -44,7 +44,7 @@ export async function tryWorkloads(plan: Plan): Promise<Trial> {
   for (const { birth, prefork, times } of halves) {
     await using zygote = await TriedZygote.start(plan.subject, prefork);
     if (zygote.findings.length > 0) return { kind: 'refused', findings: zygote.findings };
-    for (const workload of (await zygote.result('Workloads')) as unknown as Listed[]) {
+    for (const workload of await listOf(zygote, plan.limitMs)) {
       if (!workload.name.includes(plan.only) || records.has(workload.name)) continue;
       records.set(workload.name, { workload, tried: 0, failures: [], tookMs: { request: [], parked: [] } });
     }
@@ -54,6 +54,13 @@ export async function tryWorkloads(plan: Plan): Promise<Trial> {
     kind: 'tried',
     reports: [...records.values()].map(({ workload: { name }, ...report }) => ({ name, ...report })),
   };
+}
+
+async function listOf(zygote: TriedZygote, limitMs: number): Promise<Listed[]> {
+  const end = await zygote.run('Workloads', [], limitMs);
+  const failure = judge(0, end);
+  if (failure !== null) throw new Error(`not even a list of workloads: ${failure.how}, ${failure.why}`);
+  return end.kind === 'ended' ? JSON.parse(end.result) : [];
 }
 
 /** In rounds, so that a workload meets others rather than itself. */
@@ -74,10 +81,14 @@ async function inLanes(
 
 async function tryOnce(zygote: TriedZygote, birth: Birth, record: Record, limitMs: number): Promise<void> {
   const { workload, failures, tookMs } = record;
-  if (birth === 'parked') await zygote.parked(LANES);
-  const begun = performance.now();
-  const failure = judge(workload.exitCode, await zygote.run('Workload', [workload.name], limitMs));
   record.tried++;
-  if (failure === null) tookMs[birth].push(performance.now() - begun);
-  else failures.push(failure);
+  try {
+    if (birth === 'parked') await zygote.parked(LANES, limitMs);
+    const begun = performance.now();
+    const failure = judge(workload.exitCode, await zygote.run('Workload', [workload.name], limitMs));
+    if (failure === null) tookMs[birth].push(performance.now() - begun);
+    else failures.push(failure);
+  } catch (error) {
+    failures.push({ how: 'not run', why: (error as Error).message, log: '' });
+  }
 }

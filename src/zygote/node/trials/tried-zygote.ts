@@ -14,6 +14,8 @@ import { whatIsStuck } from './stuck.ts';
 
 const BOOT_MS = 60_000;
 const CLAIM_MS = 30_000;
+/** A zygote answers at once. */
+const ANSWER_MS = 10_000;
 const SHOWN_BYTES = 2_000;
 const SIGKILL = 9;
 
@@ -115,40 +117,28 @@ export class TriedZygote implements AsyncDisposable {
     }
   }
 
-  /** Resolves when so many children are parked. */
-  async parked(count: number): Promise<void> {
-    while ((await this.#client.stats()).parked < count) await delay(1);
-  }
-
-  /** A value that a run has returned. */
-  async result(job: string): Promise<JsonValue> {
-    const key = this.#start(job, []);
-    await this.#endOf(key);
-    const line = this.#fact(key, 'result');
-    if (line === '') throw new Error(`${job} has no result: ${this.#fact(key, 'error')}`);
-    return JSON.parse(line) as JsonValue;
+  /** Resolves when so many children are parked; rejects when they are not after so long. */
+  async parked(count: number, limitMs: number): Promise<void> {
+    const until = performance.now() + limitMs;
+    for (;;) {
+      const { parked } = await within(limitMs, this.#client.stats(), 'the zygote does not answer');
+      if (parked >= count) return;
+      if (performance.now() > until) throw new Error(`${parked} children are parked after ${limitMs} ms`);
+      await delay(1);
+    }
   }
 
   /** Runs it to its end, or for so long. */
   async run(job: string, params: JsonValue, limitMs: number): Promise<End> {
     const key = this.#start(job, params);
     const ended = this.#endOf(key);
-    const done = new AbortController();
-    const late = delay(limitMs, 'late' as const, { signal: done.signal });
-    late.catch(() => {}); // it was aborted, since the run has ended in time
+    ended.catch(() => {}); // it may come too late for us
     try {
-      const first = await Promise.race([ended, late]);
-      done.abort();
-      if (first !== 'late') {
-        return { kind: 'ended', event: first, error: this.#fact(key, 'error'), log: this.#log(key) };
-      }
-      const pid = this.#running.get(key)?.pid ?? null;
-      const stuck = pid === null ? 'it has not begun' : whatIsStuck(pid);
-      await this.#client.signal(key, SIGKILL);
-      await ended;
-      return { kind: 'hung', limitMs, stuck, log: this.#log(key) };
+      const event = await Promise.race([ended, delay(limitMs, null, { ref: false })]);
+      if (event === null) return await this.#end(key, ended, limitMs);
+      const [result, error] = [this.#fact(key, 'result'), this.#fact(key, 'error')];
+      return { kind: 'ended', event, result, error, log: this.#log(key) };
     } catch (error) {
-      done.abort();
       return {
         kind: 'not run',
         why: `${(error as Error).message}\n${tailOf(join(this.#folder, 'boot.log'))}`,
@@ -159,10 +149,19 @@ export class TriedZygote implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const left = [...this.#running.keys()].map((key) => this.#client.signal(key, SIGKILL).catch(() => false));
-    await Promise.all(left);
+    const left = [...this.#running.keys()].map((key) => this.#client.signal(key, SIGKILL));
+    // One that does not answer has no runs that it could kill.
+    await within(ANSWER_MS, Promise.all(left), 'the zygote does not answer').catch(() => {});
     this.#client.close();
     await this.#kill();
+  }
+
+  async #end(key: string, ended: Promise<EndedEvent>, limitMs: number): Promise<End> {
+    const pid = this.#running.get(key)?.pid ?? null;
+    const stuck = pid === null ? 'it has not begun' : whatIsStuck(pid);
+    await within(ANSWER_MS, this.#client.signal(key, SIGKILL), `${stuck}; the zygote does not answer`);
+    await within(ANSWER_MS, ended, `${stuck}; its end is not told`);
+    return { kind: 'hung', limitMs, stuck, log: this.#log(key) };
   }
 
   #start(job: string, params: JsonValue): string {
@@ -193,6 +192,11 @@ export class TriedZygote implements AsyncDisposable {
     const lines = readFileSync(this.#path(`${key}.run`), 'utf8').split('\n');
     return lines.findLast((line) => line.startsWith(`${kind} `))?.slice(kind.length + 1) ?? '';
   }
+}
+
+async function within<T>(limitMs: number, promise: Promise<T>, otherwise: string): Promise<T> {
+  const late = delay(limitMs, null, { ref: false }).then(() => Promise.reject(new Error(otherwise)));
+  return await Promise.race([promise, late]);
 }
 
 async function prove(client: ZygoteClient): Promise<void> {
