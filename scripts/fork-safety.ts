@@ -118,17 +118,26 @@ function usage(problem: string): never {
   process.exit(2);
 }
 
+/** Of the command line. */
+function given() {
+  try {
+    return parseArgs({
+      options: {
+        node: { type: 'string', default: '24' },
+        times: { type: 'string', default: '100' },
+        load: { type: 'boolean', default: false },
+        only: { type: 'string', default: '' },
+        own: { type: 'boolean', default: false },
+        packages: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    return usage((error as Error).message);
+  }
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      node: { type: 'string', default: '24' },
-      times: { type: 'string', default: '100' },
-      load: { type: 'boolean', default: false },
-      only: { type: 'string', default: '' },
-      own: { type: 'boolean', default: false },
-      packages: { type: 'boolean', default: false },
-    },
-  });
+  const values = given();
   const interpreter = NODES[values.node] ?? resolve(values.node);
   if (!existsSync(interpreter)) usage(`--node: there is no ${interpreter}`);
   const times = Number(values.times);

@@ -74,7 +74,7 @@ export class TriedZygote implements AsyncDisposable {
       group: null,
       nice: 0,
       rlimits: new Map(),
-      env,
+      env: new Map([...env, ['TMPDIR', folder]]), // what killed runs leave goes with it
       cwd: folder,
       socketPath,
       bootLog,
