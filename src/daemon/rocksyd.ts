@@ -39,6 +39,7 @@ const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', imp
 interface Options {
   readonly config: string;
   readonly check?: true;
+  readonly watch?: true;
 }
 
 /** The command `rocksyd`. The process that is started is the keeper; it starts this same program again as its worker. */
@@ -47,6 +48,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description('Runs script classes and commands, warm, and tells truthfully how they ended.')
     .option('-c, --config <file>', 'the configuration', 'rocksyd.yaml')
     .option('--check', 'only check the configuration')
+    .option('--watch', 'for developers: load code and configuration anew as their files change')
     .version(`rocksyd ${version}`, '-V, --version')
     .helpOption('-h, --help')
     .allowExcessArguments(false)
@@ -57,13 +59,27 @@ export async function main(argv: readonly string[]): Promise<void> {
   command.parse(argv, { from: 'user' });
   const options = command.opts<Options>();
   if (isUnderKeeper()) {
-    await work(options.config);
+    await work(options);
     return;
   }
   const config = load(options.config);
   if (config === null) return;
   if (options.check === true) process.stdout.write(`${config.path}: correct\n`);
-  else await keep(config, argv);
+  else if (options.watch === true && process.env.NOTIFY_SOCKET !== undefined) refuseWatch();
+  else await keep(config, argv, readersOf(options));
+}
+
+/** A deployment is many changes of files, and a service would load the first of them without the rest. */
+function refuseWatch(): void {
+  process.stderr.write(
+    'rocksyd: --watch is for developers, and this is a service of systemd: take it out, and let `rocksy reload` end a deployment\n',
+  );
+  process.exitCode = 2;
+}
+
+/** A developer reads what is said, also through a pipe. */
+function readersOf({ watch }: Options): 'people' | 'whoever_is_there' {
+  return watch === true ? 'people' : 'whoever_is_there';
 }
 
 function load(file: string): Config | null {
@@ -77,8 +93,12 @@ function load(file: string): Config | null {
   }
 }
 
-async function keep(config: Config, argv: readonly string[]): Promise<void> {
-  const log = createLog(config.log.level, 'keeper', 2);
+async function keep(
+  config: Config,
+  argv: readonly string[],
+  readers: ReturnType<typeof readersOf>,
+): Promise<void> {
+  const log = createLog(config.log.level, 'keeper', 2, readers);
   for (const warning of config.warnings) log.warn(warning);
   try {
     // Others may pass through to their pool's folder, and list nothing.
@@ -117,18 +137,18 @@ function makeFolder(folder: string): void {
   }
 }
 
-async function work(file: string): Promise<void> {
+async function work(options: Options): Promise<void> {
   const output = standardError();
   const keeper = connectToKeeper();
   try {
-    const loaded = await settle(file, keeper, output);
+    const loaded = await settle(options.config, keeper, output);
     const { config } = loaded;
-    const log = createLog(config.log.level, 'worker', output);
+    const log = createLog(config.log.level, 'worker', output, readersOf(options));
     process.on('unhandledRejection', (error) => {
       log.fatal({ err: error }, 'a defect: a promise was rejected and nobody listened');
       exitAfterFlush(log, 1);
     });
-    await Worker.start(config, version, log, keeper);
+    await Worker.start(config, version, log, keeper, options.watch === true ? 'on_change' : 'when_asked');
     noteServing(loaded, keeper, log);
     // Node writes the cache when a process ends, and one that is replaced ends at once. It takes a while, and can wait
     // until those are served who waited for this worker.

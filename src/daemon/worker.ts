@@ -18,13 +18,14 @@ import type { State } from './estate.ts';
 import { Journal } from './journal/index.ts';
 import { HostLink } from './link/index.ts';
 import { DiskFloor, freeBytes, GrowthWatch, LogTimes, Mask, type Watched } from './logs/index.ts';
-import { type Pool, Pools } from './pools/index.ts';
+import { type OnFailedStart, type Pool, Pools } from './pools/index.ts';
 import { answer, type CloudScope, type Daemon, LOCAL } from './requests/index.ts';
 import { RetentionSweep } from './retention.ts';
 import { logFileName, logOf, type Run, Runs, readProgress, runFileOf } from './runs/index.ts';
 import { DaemonTakeover } from './takeover.ts';
 import { step } from './test-kill.ts';
 import { warmUp } from './warm-up.ts';
+import { Watch } from './watch/index.ts';
 
 /** How long zygotes whose runs have ended may take to end. */
 const ZYGOTES_END_MS = 2_000;
@@ -47,6 +48,8 @@ export class Worker {
   readonly #link: HostLink | null;
   readonly #growth: GrowthWatch<Watched & { readonly run: Run }>;
   readonly #retention: RetentionSweep;
+  /** null: nobody wants that. */
+  readonly #watch: Watch | null;
   readonly #handOver: DaemonTakeover;
   #stopping: Promise<void> | null = null;
   /** The takeover that is under way, by whoever's wish. */
@@ -56,7 +59,14 @@ export class Worker {
   /** How that went, once everybody is served. */
   readonly #takenOver = Promise.withResolvers<TakeoverView | null>();
 
-  static async start(config: Config, version: string, log: Logger, keeper: KeeperChannel): Promise<Worker> {
+  /** @param reloads `on_change`: pools load their code anew as its files change */
+  static async start(
+    config: Config,
+    version: string,
+    log: Logger,
+    keeper: KeeperChannel,
+    reloads: 'when_asked' | 'on_change',
+  ): Promise<Worker> {
     const journal = await Journal.open({
       dir: config.state,
       log: (level, message, fields) => log[level](fields ?? {}, message),
@@ -66,13 +76,20 @@ export class Worker {
         exitAfterFlush(log, 1);
       },
     });
-    const worker = new Worker(config, version, log, keeper, journal);
+    const worker = new Worker(config, version, log, keeper, journal, reloads);
     if (keeper.isSuccessor) await worker.#succeed();
     else await worker.#begin();
     return worker;
   }
 
-  private constructor(config: Config, version: string, log: Logger, keeper: KeeperChannel, journal: Journal) {
+  private constructor(
+    config: Config,
+    version: string,
+    log: Logger,
+    keeper: KeeperChannel,
+    journal: Journal,
+    reloads: 'when_asked' | 'on_change',
+  ) {
     this.#config = config;
     this.#log = log;
     this.#keeper = keeper;
@@ -86,7 +103,12 @@ export class Worker {
       acknowledgeOrphan: (id) => keeper.acknowledgeOrphan(id),
       step,
     });
-    this.#pools = new Pools(config, log, mask, sessionNumbers(journal), this.#runs);
+    this.#watch =
+      reloads === 'on_change'
+        ? new Watch({ config, log, restart: () => this.#restart(() => undefined) })
+        : null;
+    const onFailedStart = this.#watch?.onFailedStart ?? tryAgain(log);
+    this.#pools = new Pools(config, log, mask, sessionNumbers(journal), this.#runs, onFailedStart);
     const logTimes = new LogTimes();
     this.#growth = this.#watchGrowth(logTimes);
     this.#retention = new RetentionSweep({
@@ -143,6 +165,7 @@ export class Worker {
     await Promise.race([Promise.all(adopted), wait(ADOPT_MS, undefined, { ref: false })]);
     this.#runs.recoverHomeless();
     for (const pool of this.#pools.configured) pool.serve();
+    this.#watch?.start(this.#pools.configured);
     this.#growth.start();
     await this.#accept();
     this.#link?.start();
@@ -195,11 +218,12 @@ export class Worker {
     this.#takenOver.resolve(view);
     this.#log.info({ ...view }, 'took over');
     // No pool waits for another one's zygotes, and none for ever for its own.
-    for (const [i, pool] of this.#pools.all.entries()) {
-      const heard = Promise.race([adopted[i], wait(ADOPT_MS, undefined, { ref: false })]);
-      void heard.then(() => this.#pools.configured.includes(pool) && pool.serve());
-    }
+    const begun = this.#pools.all.map(async (pool, i) => {
+      await Promise.race([adopted[i], wait(ADOPT_MS, undefined, { ref: false })]);
+      if (this.#pools.configured.includes(pool)) pool.serve();
+    });
     this.#runs.recoverHomeless();
+    void Promise.all(begun).then(() => this.#watch?.start(this.#pools.configured));
   }
 
   #listenToKeeper(): void {
@@ -281,6 +305,7 @@ export class Worker {
     // Answers that were taken over and have not left wait for their connections to begin.
     await this.#takenOver.promise;
     this.#log.info({ stop_runs: stopRuns, running: this.#runs.liveCount }, 'stopping');
+    this.#watch?.[Symbol.dispose]();
     this.#listeners.stopAccepting();
     if (stopRuns === 'leave') this.#pools.close('leave');
     else {
@@ -323,6 +348,15 @@ export class Worker {
   #logsInUse(): ReadonlySet<string> {
     return new Set([...this.#runs.live].map((run) => logFileName(run.identity)));
   }
+}
+
+/** Whatever kept a bootstrap from loading (a database, a disk) may be over by itself. */
+function tryAgain(log: Logger): OnFailedStart {
+  return ({ name }, failure) => {
+    const fields = { pool: name, err: failure, output: failure.output };
+    log.error(fields, 'a generation could not be started; trying again');
+    return 'try_again';
+  };
 }
 
 /** What the keeper has to hold for this configuration. */

@@ -8,14 +8,18 @@ const MAX_WAITING_BYTES = 1 << 20;
 /**
  * JSON lines on standard error; on a terminal, lines for people.
  * @param output the descriptor that decides which
+ * @param readers `people`: lines for them wherever it goes, with colours on a terminal
  */
-export function createLog(level: string, name: string, output: number): Logger {
+export function createLog(
+  level: string,
+  name: string,
+  output: number,
+  readers: 'whoever_is_there' | 'people' = 'whoever_is_there',
+): Logger {
   const options = { level, base: { pid: process.pid, name }, timestamp: pino.stdTimeFunctions.isoTime };
-  if (isatty(output)) {
-    return pino(
-      options,
-      pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' }),
-    );
+  if (readers === 'people' || isatty(output)) {
+    const look = { ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', colorize: isatty(output) };
+    return pino(options, pretty({ destination: 2, sync: true, ...look }));
   }
   return pino(options, pino.destination({ dest: 2, sync: false, maxLength: MAX_WAITING_BYTES }));
 }

@@ -18,12 +18,16 @@ export interface DaemonOptions {
   readonly more?: string;
   /** Name of a file in the folder → its text. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Name of a symlink in the folder → where it leads. */
+  readonly links?: Readonly<Record<string, string>>;
   /** `{folder}` in a value stands for the daemon's folder. */
   readonly env?: Readonly<Record<string, string>>;
   /** Its state directory; default: `var` in its folder. */
   readonly state?: string;
   /** What is started; default: this checkout's. */
   readonly program?: string;
+  /** After `--config FILE`. */
+  readonly args?: readonly string[];
 }
 
 /** What `{user}` in a pool's YAML stands for. */
@@ -37,6 +41,7 @@ export class TestDaemon {
   readonly scratch: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #program: string;
+  readonly #args: readonly string[];
   /** Everything that it has printed, line by line. */
   readonly output: string[] = [];
   #keeper: ChildProcess | null = null;
@@ -48,6 +53,7 @@ export class TestDaemon {
     this.socket = path.join(this.state, 'rocksyd.sock');
     this.scratch = path.join(folder, 'scratch');
     this.#program = options.program ?? PROGRAM;
+    this.#args = options.args ?? [];
     const env = Object.entries(options.env ?? {});
     this.#env = Object.fromEntries(env.map(([name, value]) => [name, value.replaceAll('{folder}', folder)]));
   }
@@ -74,6 +80,8 @@ export class TestDaemon {
   /** Writes configuration and files (anew): in force from the next start on. */
   configure(options: DaemonOptions): void {
     for (const [name, text] of Object.entries(options.files ?? {})) this.write(name, text);
+    for (const [name, target] of Object.entries(options.links ?? {}))
+      fs.symlinkSync(target, path.join(this.folder, name));
     const listen = JSON.stringify([`unix:${this.socket}`, ...(options.listen ?? [])]);
     const yaml = `listen: ${listen}\nstate: ${this.state}\n${options.more ?? ''}\npools:\n${options.pools}\n`;
     this.write('rocksyd.yaml', yaml.replaceAll('{user}', USER_KEY));
@@ -87,7 +95,8 @@ export class TestDaemon {
 
   /** Starts it (again) and waits until it listens. Rejects when it ends before that. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    const keeper = spawn(this.#program, ['--config', path.join(this.folder, 'rocksyd.yaml')], {
+    const args = ['--config', path.join(this.folder, 'rocksyd.yaml'), ...this.#args];
+    const keeper = spawn(this.#program, args, {
       env: { ...process.env, ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: this.folder,

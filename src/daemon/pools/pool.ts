@@ -41,7 +41,11 @@ export interface PoolOptions {
   readonly mask: Mask;
   readonly nextSession: () => Promise<number>;
   readonly listener: PoolListener;
+  readonly onFailedStart: OnFailedStart;
 }
+
+/** Nothing serves, or not what the configuration says, and a start has failed that nobody has asked for. */
+export type OnFailedStart = (pool: Pool, failure: RocksyError) => 'try_again' | 'leave_it';
 
 /** A named runtime environment: its generations, and the queue of runs that wait for one. */
 export class Pool {
@@ -66,6 +70,7 @@ export class Pool {
   #wanted = false;
   #closed = false;
   #draining = false;
+  #isHoldingRuns = false;
   #noRecycleUntilMs = 0;
   readonly #checks: NodeJS.Timeout;
   readonly #abort = new AbortController();
@@ -187,8 +192,8 @@ export class Pool {
       try {
         await this.#startGeneration();
       } catch (error) {
-        const output = error instanceof RocksyError ? error.output : undefined;
-        this.#log.error({ err: error, output }, 'a generation could not be started; trying again');
+        if (this.#closed || this.#options.onFailedStart(this, this.#asBootstrapFailure(error)) === 'leave_it')
+          return;
         this.#backOff();
       }
     }
@@ -217,7 +222,7 @@ export class Pool {
    */
   async reload(): Promise<number> {
     // Whoever asks while a start is under way may have changed the code since it began: that one counts for nothing.
-    while (this.#booting !== null) await Promise.allSettled([this.#booting.done]);
+    await this.started();
     const draining = this.#generations.filter((generation) => generation.state === 'draining').length;
     if (draining >= MAX_DRAINING) {
       throw new RocksyError(
@@ -231,6 +236,31 @@ export class Pool {
     const generation = await this.#startGeneration();
     this.#draining = false;
     return generation.number;
+  }
+
+  get isStarting(): boolean {
+    return this.#booting !== null;
+  }
+
+  /** Resolves when no start is under way, whoever has asked for it. */
+  async started(): Promise<void> {
+    while (this.#booting !== null) await Promise.allSettled([this.#booting.done]);
+  }
+
+  /** When the code that serves, or will next, began to be loaded; null: none serves or will. */
+  get codeSinceMs(): number | null {
+    return (this.#booting?.generation ?? this.#serving)?.startedMs ?? null;
+  }
+
+  /** The number of the generation that serves. */
+  get servingNumber(): number | null {
+    return this.#serving?.number ?? null;
+  }
+
+  /** Runs stay in the queue, since code is about to be loaded that they shall have; or no longer. */
+  holdRuns(on: boolean): void {
+    this.#isHoldingRuns = on;
+    this.dispatch();
   }
 
   #startGeneration(): Promise<Generation> {
@@ -353,7 +383,7 @@ export class Pool {
   dispatch(): void {
     const generation = this.#serving;
     const client = generation?.client;
-    if (this.#closed || generation === undefined || !client) return;
+    if (this.#closed || this.#isHoldingRuns || generation === undefined || !client) return;
     for (const run of this.#queue) {
       if (this.#active.size >= this.config.maxRunning) return;
       this.#queue.remove(run.key);

@@ -5,7 +5,7 @@ import { type PoolView, RocksyError } from '../../wire/index.ts';
 import type { Config, PoolConfig } from '../config/index.ts';
 import type { Mask } from '../logs/index.ts';
 import { assertOwn } from './folder.ts';
-import { Pool, type PoolListener } from './pool.ts';
+import { type OnFailedStart, Pool, type PoolListener } from './pool.ts';
 
 const RETIRED: Omit<PoolConfig, 'name'> = {
   runtime: 'command',
@@ -48,9 +48,10 @@ export class Pools {
     mask: Mask,
     nextSession: () => Promise<number>,
     listener: PoolListener,
+    onFailedStart: OnFailedStart,
   ) {
     this.#default = config.defaultPool;
-    const options = { state: config.state, cwd: config.dir, log, mask, nextSession, listener };
+    const options = { state: config.state, cwd: config.dir, log, mask, nextSession, listener, onFailedStart };
     assertOwn(config.state);
     assertOwn(path.join(config.state, 'pools'));
     for (const pool of config.pools.values())
