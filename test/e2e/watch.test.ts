@@ -299,7 +299,7 @@ test('the configuration is taken up as it changes, and its mistakes are shown', 
   const { daemon } = desk;
   daemon.configure({ pools: `${PHP_POOL}\n  more: { runtime: php, bootstrap: ./none.php, {user} }` });
   await desk.reads(
-    /the configuration as it was stays in force\n[\s\S]*rocksyd\.yaml:\d+: .*none\.php is not there/,
+    /the configuration of before stays in force\n[\s\S]*rocksyd\.yaml:\d+: .*none\.php is not there/,
   );
   assert.equal(await desk.runs(), 1);
   daemon.configure({

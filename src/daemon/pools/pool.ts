@@ -252,6 +252,11 @@ export class Pool {
     return (this.#booting?.generation ?? this.#serving)?.startedMs ?? null;
   }
 
+  /** Why the last start has failed; null: it has not. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
   /** The number of the generation that serves. */
   get servingNumber(): number | null {
     return this.#serving?.number ?? null;

@@ -61,7 +61,7 @@ type Code = Pick<PoolConfig, 'bootstrap' | 'jobs' | 'envFiles' | 'secrets'>;
 export function sourcesOf(pool: Code, dir: string): Sources {
   const starts = [pool.bootstrap, pool.jobs].flatMap((file) => (file === null ? [] : (realPath(file) ?? [])));
   const roots = starts.map((file) =>
-    rootOf(isFolder(file) ? file : path.dirname(file), realPath(dir) ?? dir),
+    rootOf(statOf(file)?.isDirectory() === true ? file : path.dirname(file), realPath(dir) ?? dir),
   );
   const secrets = [...pool.secrets.values()].flatMap((source) =>
     source.kind === 'file' ? [source.path] : [],
@@ -86,7 +86,7 @@ function rootOf(folder: string, dir: string): string {
 
 /** A stray package.json in /tmp or at home makes no project of all that lies there. */
 function isCommonGround(folder: string): boolean {
-  return folder === '/' || folder === homedir() || (fs.statSync(folder).mode & STICKY) !== 0;
+  return folder === '/' || folder === homedir() || ((statOf(folder)?.mode ?? 0) & STICKY) !== 0;
 }
 
 function upward(folder: string): string[] {
@@ -121,14 +121,19 @@ export function isBelow(file: string, folder: string): boolean {
 
 /** Null where nothing is. */
 export function realPath(file: string): string | null {
-  try {
-    return fs.realpathSync(file);
-  } catch {
-    // It has been taken away, or is being replaced.
-    return null;
-  }
+  return orNull(() => fs.realpathSync(file));
 }
 
-function isFolder(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** Null where nothing is. */
+export function statOf(file: string): fs.Stats | null {
+  return orNull(() => fs.statSync(file));
+}
+
+/** What is looked at here may be taken away, replaced, or closed to us at any moment. */
+function orNull<T>(look: () => T): T | null {
+  try {
+    return look();
+  } catch {
+    return null;
+  }
 }

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { statOf } from './sources.ts';
 
 /** More than any project has of its own. */
 const MAX_FOLDERS = 20_000;
@@ -8,8 +9,7 @@ export interface TreeOptions {
   /** Real paths. */
   readonly roots: readonly string[];
   readonly isEntered: (folder: string, root: string) => boolean;
-  /** Whether a file of this name counts. */
-  readonly isSource: (name: string) => boolean;
+  readonly isSource: (file: string) => boolean;
   readonly changed: (file: string) => void;
   /** Something can't be watched: what, and what to do about it. */
   readonly failed: (message: string) => void;
@@ -23,7 +23,7 @@ export interface Change {
 
 interface Folder {
   /** The same path may be another folder after a while. */
-  readonly ino: number;
+  readonly identity: string | null;
   readonly watcher: fs.FSWatcher;
   readonly root: string;
 }
@@ -75,7 +75,7 @@ export class Tree implements Disposable {
         const file = path.join(folder, entry.name);
         const below = folderBehind(file, entry);
         if (below === null) {
-          if (this.#options.isSource(entry.name)) found(file);
+          if (this.#options.isSource(file)) found(file);
         } else if (this.#options.isEntered(below, root)) queue.push([below, root]);
       }
     }
@@ -91,12 +91,11 @@ export class Tree implements Disposable {
       return false;
     }
     try {
-      const { ino } = fs.statSync(folder);
       const watcher = fs.watch(folder, { persistent: false }, (event, name) => {
         if (name !== null) this.#noticed(event, folder, name);
       });
       watcher.on('error', () => this.#leave(folder));
-      this.#folders.set(folder, { ino, watcher, root });
+      this.#folders.set(folder, { identity: folderIdentity(folder), watcher, root });
       return true;
     } catch (error) {
       this.#explain(folder, error as NodeJS.ErrnoException);
@@ -107,10 +106,10 @@ export class Tree implements Disposable {
   #explain(folder: string, error: NodeJS.ErrnoException): void {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return;
     if (error.code === 'ENOSPC') {
-      const limit = fs.readFileSync('/proc/sys/fs/inotify/max_user_watches', 'utf8').trim();
+      const limit = Number(fs.readFileSync('/proc/sys/fs/inotify/max_user_watches', 'utf8'));
       this.#giveUp(
         `the system has no watch left for ${folder} (fs.inotify.max_user_watches is ${limit}, for all programs of a user)`,
-        'sysctl fs.inotify.max_user_watches=524288',
+        `sysctl fs.inotify.max_user_watches=${Math.max(524_288, 2 * limit)}`,
       );
     } else if (error.code === 'EMFILE') {
       this.#giveUp(
@@ -128,7 +127,7 @@ export class Tree implements Disposable {
 
   #noticed(event: 'rename' | 'change', folder: string, name: string): void {
     const file = path.join(folder, name);
-    if (this.#options.isSource(name)) this.#options.changed(file);
+    if (this.#options.isSource(file)) this.#options.changed(file);
     // A file that has grown, not a name that was made or taken away.
     if (event === 'change') return;
     const root = this.#folders.get(folder)?.root;
@@ -139,7 +138,7 @@ export class Tree implements Disposable {
   async #nameChanged(file: string, root: string): Promise<void> {
     const stat = fs.lstatSync(file, { throwIfNoEntry: false });
     const known = this.#folders.get(file);
-    if (known !== undefined && known.ino !== stat?.ino) {
+    if (known !== undefined && known.identity !== folderIdentity(file)) {
       for (const folder of this.#folders.keys()) {
         if (folder === file || folder.startsWith(`${file}/`)) this.#leave(folder);
       }
@@ -155,6 +154,12 @@ export class Tree implements Disposable {
     this.#folders.get(folder)?.watcher.close();
     this.#folders.delete(folder);
   }
+}
+
+/** Tells a folder from one that was made in its place, which may get the same inode. Null: there is none. */
+export function folderIdentity(folder: string): string | null {
+  const stat = statOf(folder);
+  return stat?.isDirectory() === true ? `${stat.ino} ${stat.birthtimeMs}` : null;
 }
 
 /** The real path of the folder that this is, or that this link leads to; null: it is none. */

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { DocumentError } from '../../document/index.ts';
+import { DocumentError, readText } from '../../document/index.ts';
 import { RocksyError } from '../../wire/index.ts';
-import { type Config, loadConfig } from '../config/index.ts';
+import { type Config, parseConfig } from '../config/index.ts';
 import type { OnFailedStart, Pool } from '../pools/index.ts';
 import { Files } from './files.ts';
 import { PoolWatch } from './pool-watch.ts';
@@ -26,10 +26,15 @@ export class Watch implements Disposable {
   readonly #pools = new Map<string, PoolWatch>();
   #configuration: Files | null = null;
   #looking: NodeJS.Timeout | null = null;
+  /** The configuration's file, by all its names. */
+  readonly #paths: ReadonlySet<string>;
+  #text = '';
   #changes = 0;
 
   constructor(watchable: Watchable) {
+    const { path } = watchable.config;
     this.#watchable = watchable;
+    this.#paths = new Set([path, realPath(path) ?? path]);
   }
 
   /** A pool that can't start waits for somebody to mend it: nothing changes by trying again. */
@@ -48,8 +53,8 @@ export class Watch implements Disposable {
     this.#looking = setInterval(() => {
       for (const pool of warm) pool.look();
     }, LOOK_MS).unref();
-    const paths = new Set([config.path, realPath(config.path) ?? config.path]);
-    this.#configuration = new Files([...paths], () => void this.#reconfigure());
+    this.#text = readText(config.path);
+    this.#configuration = new Files([...this.#paths], () => void this.#reconfigure());
   }
 
   [Symbol.dispose](): void {
@@ -62,7 +67,8 @@ export class Watch implements Disposable {
     const known = this.#pools.get(pool.name);
     if (known !== undefined) return known;
     const { config, log } = this.#watchable;
-    const made = new PoolWatch(pool, config.dir, realPath(config.state) ?? config.state, log);
+    const state = realPath(config.state) ?? config.state;
+    const made = new PoolWatch({ pool, dir: config.dir, configuration: this.#paths, state, log });
     this.#pools.set(pool.name, made);
     return made;
   }
@@ -73,15 +79,18 @@ export class Watch implements Disposable {
     if (change !== this.#changes) return;
     const { config, log, restart } = this.#watchable;
     try {
-      loadConfig(config.path);
+      const text = readText(config.path);
+      if (text === this.#text) return;
+      this.#text = text;
+      parseConfig(text, config.path);
       log.info('the configuration has changed');
       await restart();
     } catch (error) {
       const known = error instanceof DocumentError || error instanceof RocksyError;
       if (!known) throw error;
-      const text =
+      const reason =
         error instanceof DocumentError ? error.format() : `${error.output ?? ''}\n${error.message}`;
-      log.error(`the configuration as it was stays in force\n${indented(text)}`);
+      log.error(`the configuration of before stays in force\n${indented(reason)}`);
     }
   }
 }
