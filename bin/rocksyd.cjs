@@ -13,10 +13,9 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 }
 
 const { existsSync } = require('node:fs');
-const { enableCompileCache } = require('node:module');
-const { homedir } = require('node:os');
 const { join } = require('node:path');
 const { pathToFileURL } = require('node:url');
+const compileCache = require('./compile-cache.cjs');
 
 /** In a checkout the source wins, however old a `dist` stands beside it; a published package has no `src`. */
 function entry() {
@@ -25,11 +24,10 @@ function entry() {
   return published ? join(root, 'dist/daemon/rocksyd.js') : join(root, 'src/daemon/rocksyd.ts');
 }
 
-// Compiled code is kept for the next start, in a folder that nobody else can write to (Node's default is in /tmp).
-enableCompileCache(join(homedir(), '.cache', 'rocksy'));
+compileCache.enable();
 
 import(pathToFileURL(entry()).href)
-  .then((module) => module.main(process.argv.slice(2)))
+  .then((module) => Promise.all([module.main(process.argv.slice(2)), compileCache.tidy()]))
   .catch((error) => {
     const unmet = error.code === 'ERR_MODULE_NOT_FOUND' && /^Cannot find package/.test(error.message);
     console.error(unmet ? `rocksyd: ${error.message}. Run \`npm ci\` first.` : error);
