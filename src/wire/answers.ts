@@ -43,6 +43,10 @@ export type RunEventName = 'queued' | 'started' | 'exited' | 'progress' | 'log';
 export interface PoolView {
   readonly name: string;
   readonly runtime: string;
+  /** The program that loads the pool's code; null where each run is a program of its own. Older daemons don't say. */
+  readonly interpreter?: string | null;
+  /** Whom zygote and runs belong to; null: whoever the daemon is. */
+  readonly user?: string | null;
   /** Whether runs that name no pool go here. */
   readonly default: boolean;
   readonly state: 'starting' | 'serving' | 'unavailable' | 'draining';

@@ -4,6 +4,7 @@ import {
   daemonChecks,
   type Finding,
   forkChecks,
+  interpreterChecks,
   machineChecks,
   phpChecks,
   type Verdict,
@@ -38,7 +39,12 @@ async function act(
   const findings: readonly Finding[] =
     fork === true
       ? await forkChecks(node)
-      : [...machineChecks(state), ...phpChecks(), ...(await daemonChecks(client))];
+      : [
+          ...machineChecks(state),
+          ...phpChecks(),
+          ...(await interpreterChecks(client)),
+          ...(await daemonChecks(client)),
+        ];
   if (json) terminal.json(findings);
   else {
     for (const { verdict, name, detail, remedy } of findings) {

@@ -4,5 +4,6 @@
 export { daemonChecks } from './daemon.ts';
 export type { Finding, Verdict } from './finding.ts';
 export { forkChecks } from './fork.ts';
+export { interpreterChecks } from './interpreters.ts';
 export { machineChecks } from './machine.ts';
 export { phpChecks } from './php.ts';

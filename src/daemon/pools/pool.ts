@@ -542,6 +542,9 @@ export class Pool {
     return {
       name: this.name,
       runtime: this.config.runtime,
+      // A node pool runs on Rocksy's own Node where it names none.
+      interpreter: this.config.interpreter ?? (this.config.runtime === 'node' ? process.execPath : null),
+      user: this.config.user,
       state: this.#draining
         ? 'draining'
         : serving !== undefined
