@@ -21,10 +21,18 @@ test('what changes during the third load in a row is its own writing, and from t
   assert.deepEqual(writing.judge(files('cache', 'a')), { again: ['a'], own: [] });
 });
 
+test("many files that come in one after the other, longer than some loads take, are nobody else's", () => {
+  const writing = new OwnWriting();
+  for (let n = 0; n < 5; n++) {
+    const checkedOut = [`a${n}`, `b${n}`];
+    assert.deepEqual(writing.judge(files(...checkedOut)), { again: checkedOut, own: [] });
+  }
+});
+
 test('a cache whose files have another name each time makes no loop either', () => {
   const writing = new OwnWriting();
-  const loads = [0, 1, 2].map((n) => writing.judge(files(`cache-${n}`)).again.length);
-  assert.deepEqual(loads, [1, 1, 0]);
+  const loads = Array.from({ length: 10 }, (_, n) => writing.judge(files(`cache-${n}`)).again.length);
+  assert.deepEqual(loads, [1, 1, 1, 1, 1, 1, 1, 1, 1, 0]);
 });
 
 test('what a load that went well has not written is somebody who saves, when it changes again', () => {

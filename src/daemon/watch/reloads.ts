@@ -2,9 +2,9 @@ import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promis
 import { OwnWriting } from './own-writing.ts';
 
 /** Without a change: whoever saves many files at once, or has them checked out, is done. */
-const QUIET_MS = 60;
+const QUIET_MS = 100;
 /** Nobody waits longer for that, however long files go on changing. */
-const LONGEST_MS = 1_000;
+const LONGEST_MS = 5_000;
 
 /** What is reloaded, as this folder needs it. Nothing of it rejects. */
 export interface Loads {
