@@ -11,7 +11,7 @@ const NODE_THREADS = ['V8Worker', 'node-V8Worker', 'DelayedTaskSche', 'libuv-wor
 /** Whose a thread is that goes by such a name, and what is to be done about it. Names as the kernel cuts them. */
 const KNOWN: readonly (readonly [name: RegExp, remedy: string])[] = [
   [
-    /^WorkerThread$/,
+    /^(WorkerThread|pino\/file)$/,
     'worker_threads, or a library that has some (a pino transport, piscina): start it in run() or afterFork, or end it in beforeFork',
   ],
   [/^libuv-worker$/, 'the threadpool is still at work for the bootstrap: await what it began'],
@@ -23,7 +23,7 @@ const KNOWN: readonly (readonly [name: RegExp, remedy: string])[] = [
   ],
   [/^rdk:/, 'librdkafka: make producers and consumers in run()'],
   [
-    /^tokio-runtime-w/,
+    /^tokio-r(untime-w|t-worker)/,
     'a library in Rust, such as the engine of Prisma: connect in run(), or disconnect in beforeFork',
   ],
 ];

@@ -17,7 +17,7 @@ import { leave, openLog, openStandardInput, takeOverExits } from './repairs/inde
 import { type JobStart, PROBE } from './request.ts';
 import { FAILED } from './results.ts';
 import { oneLine, RunFile } from './run-file.ts';
-import type { UserCode } from './user-code.ts';
+import { jobOf, type UserCode } from './user-code.ts';
 
 const SIGKILL = 9;
 /** Exit code of a child that ran nothing of the user's. */
@@ -32,6 +32,8 @@ export interface Origin {
   leave(): void;
   /** Signals are user code's from now on. */
   handSignalsOver(): void;
+  /** For the probe: rejects where this is not as whole as a process that was started. */
+  check(): Promise<void>;
 }
 
 /**
@@ -99,8 +101,13 @@ export class Child {
     process.title = `rocksy ${pool}/${generation} ${start.class === PROBE ? 'probe' : start.class}`;
     takeOverExits(execution);
     this.#origin.handSignalsOver();
-    const context = contextOf(start.key, start.class, runFile);
-    void execution.run(this.#userCode, start.class, start.params, context);
+    void execution.run(() => this.#act(start, runFile));
+  }
+
+  async #act(start: JobStart, runFile: RunFile): Promise<unknown> {
+    await this.#userCode.afterFork();
+    if (start.class === PROBE) return this.#origin.check();
+    return jobOf(this.#userCode, start.class).run(start.params, contextOf(start.key, start.class, runFile));
   }
 
   /** Does not return where the run can't be this process's. */

@@ -1,10 +1,7 @@
 import { writeSync } from 'node:fs';
-import type { Context } from './context.ts';
 import { type Ending, tellMonitors } from './repairs/index.ts';
-import { PROBE } from './request.ts';
 import { errorLine, FAILED, meaningOf, type Returned, trace, UNSETTLED } from './results.ts';
 import { MOST_ERROR_BYTES, oneLine, type RunFile } from './run-file.ts';
-import { jobOf, type UserCode } from './user-code.ts';
 
 /** The user's code in a child, and what its run file says of it. From here on the process ends by itself. */
 export class Execution implements Ending {
@@ -16,11 +13,10 @@ export class Execution implements Ending {
     this.#runFile = runFile;
   }
 
-  /** Never rejects. */
-  async run(userCode: UserCode, name: string, params: unknown, context: Context): Promise<void> {
+  /** What the run is, from the hook to what its job returns. Never rejects. */
+  async run(act: () => Promise<unknown>): Promise<void> {
     try {
-      await userCode.afterFork();
-      this.#settle(name === PROBE ? undefined : await jobOf(userCode, name).run(params, context));
+      this.#settle(await act());
     } catch (error) {
       // As if nobody had caught it; handlers for that may report it, and can't make the run succeed.
       tellMonitors(error, 'uncaughtException');

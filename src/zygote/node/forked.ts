@@ -20,5 +20,17 @@ export function forkedHere(signalListeners: SignalListeners, abandonZygote: () =
       reseed();
     },
     handSignalsOver: () => putBack(signalListeners),
+    check: async () => {
+      try {
+        const { selfCheck } = await import('./fork-safety/index.ts'); // no other child needs it, nor does the zygote
+        await selfCheck();
+      } catch (error) {
+        throw new Error(
+          `a fork of this Node (${process.version}) is not whole: ${(error as Error).message}. ` +
+            'Say `fork: false` to have a process started for each run; `rocksy doctor --fork` tells more',
+          { cause: error },
+        );
+      }
+    },
   };
 }

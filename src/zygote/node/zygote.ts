@@ -109,7 +109,8 @@ function ignore(): void {}
 /** Once, before the first fork: what is garbage now would be so in every child, and each collect it for itself. */
 function collectGarbage(): void {
   v8.setFlagsFromString('--expose-gc');
-  vm.runInNewContext('gc')();
+  // A plain gc() keeps what it could give back to the system, for 10 s or so: then each child would have been made with it.
+  vm.runInNewContext('gc')({ type: 'major', execution: 'sync', flavor: 'last-resort' });
   v8.setFlagsFromString('--no-expose-gc');
 }
 

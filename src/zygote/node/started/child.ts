@@ -29,6 +29,7 @@ async function main(purpose: Purpose, zygote: number): Promise<void> {
     zygote,
     leave: () => void setSignalMask(NO_SIGNALS), // --disable-sigusr1 has blocked that one
     handSignalsOver: () => {},
+    check: async () => {},
   });
   if (purpose === 'run') {
     const start = JSON.parse(readFileSync(RUN_FD, 'utf8'));

@@ -1,4 +1,4 @@
-import type { Finding } from '../../inspection.ts';
+import type { Finding } from '../../contract.ts';
 import type { Listed } from '../fork-safety/index.ts';
 import { type Birth, type Failure, judge, type Report } from './report.ts';
 import { type Subject, TriedZygote } from './tried-zygote.ts';

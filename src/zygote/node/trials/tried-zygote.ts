@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JsonValue } from '../../../wire/index.ts';
 import { ZygoteClient } from '../../client.ts';
-import type { EndedEvent, RunEvent } from '../../contract.ts';
-import { type Finding, inspect, ownThreads } from '../../inspection.ts';
+import type { EndedEvent, Finding, RunEvent } from '../../contract.ts';
+import { inspect } from '../../inspection/index.ts';
 import { launch } from '../../launcher.ts';
 import { INPUT } from '../fork-safety/index.ts';
 import type { End } from './report.ts';
@@ -107,7 +107,7 @@ export class TriedZygote implements AsyncDisposable {
     const running = new Map<string, Running>();
     try {
       const { client, hello } = await ZygoteClient.connect(socketPath, 1, listenerOf(running), BOOT_MS);
-      const findings = inspect(pid, new Set(hello.descriptors), ownThreads('node'));
+      const findings = inspect(pid, hello, 'node');
       if (findings.length === 0) await prove(client);
       return new TriedZygote(folder, kill, running, client, findings);
     } catch (error) {
