@@ -10,7 +10,7 @@ import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { median } from '../bench/support/statistics.ts';
 import { printTable } from '../bench/support/table.ts';
-import { BOOTSTRAPS } from '../src/zygote/node/fork-safety/index.ts';
+import { ALLOW, BOOTSTRAPS } from '../src/zygote/node/fork-safety/index.ts';
 import { type Report, tryWorkloads } from '../src/zygote/node/trials/index.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -25,6 +25,7 @@ interface Group {
   readonly title: string;
   readonly bootstrap: string;
   readonly env: ReadonlyMap<string, string>;
+  readonly allow: readonly string[];
   /** The workloads of it that have this in their name. */
   readonly only: string;
 }
@@ -34,6 +35,7 @@ function own(only: string): Group[] {
     title: `Node's own, ${basename(bootstrap, '.ts')} zygote`,
     bootstrap,
     env: new Map(),
+    allow: ALLOW,
     only,
   }));
 }
@@ -47,8 +49,8 @@ function packages(only: string): Group[] {
       const name = basename(bootstrap, '.ts');
       const used = new Map([['ROCKSY_FORK_SAFETY_USED', '1']]);
       return [
-        { title: name, bootstrap, env: new Map(), only: '' },
-        { title: `${name}, used in the bootstrap`, bootstrap, env: used, only: '' },
+        { title: name, bootstrap, env: new Map(), allow: [], only: '' },
+        { title: `${name}, used in the bootstrap`, bootstrap, env: used, allow: [], only: '' },
       ];
     });
 }
@@ -59,11 +61,11 @@ interface Options {
 }
 
 /** Prints what came of a group. Returns whether all went well. */
-async function tryGroup({ title, bootstrap, env, only }: Group, options: Options): Promise<boolean> {
+async function tryGroup({ title, bootstrap, env, allow, only }: Group, options: Options): Promise<boolean> {
   const { interpreter, times } = options;
   try {
     const trial = await tryWorkloads({
-      subject: { bootstrap, interpreter, env },
+      subject: { bootstrap, interpreter, env, allow },
       times,
       limitMs: LIMIT_MS,
       only,

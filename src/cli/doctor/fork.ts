@@ -42,9 +42,9 @@ export async function forkChecks(node: string | undefined): Promise<Finding[]> {
 }
 
 async function* trials(interpreter: string | null): AsyncGenerator<Trial> {
-  const { BOOTSTRAPS, tryWorkloads } = await import('../../zygote/node/trials/index.ts'); // for no other command
+  const { ALLOW, BOOTSTRAPS, tryWorkloads } = await import('../../zygote/node/trials/index.ts'); // for no other command
   for (const bootstrap of BOOTSTRAPS) {
-    const subject = { bootstrap, interpreter, env: new Map() };
+    const subject = { bootstrap, interpreter, env: new Map(), allow: ALLOW };
     yield await tryWorkloads({ subject, times: TIMES, limitMs: LIMIT_MS, only: '' });
   }
 }

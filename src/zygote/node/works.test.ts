@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
-import { BOOTSTRAPS, checkAll, selfCheck, short } from './fork-safety/index.ts';
+import { ALLOW, BOOTSTRAPS, checkAll, selfCheck, short } from './fork-safety/index.ts';
 import { type Report, tryWorkloads } from './trials/index.ts';
 import { FIXTURES } from './zygote-under-test.ts';
 
@@ -12,7 +12,7 @@ async function reportsOf(
   bootstrap: string,
   { times = 2, limitMs = LIMIT_MS, only = '' } = {},
 ): Promise<readonly Report[]> {
-  const subject = { bootstrap, interpreter: null, env: new Map() };
+  const subject = { bootstrap, interpreter: null, env: new Map(), allow: ALLOW };
   const trial = await tryWorkloads({ subject, times, limitMs, only });
   assert.ok(trial.kind === 'tried', JSON.stringify(trial));
   return trial.reports;
@@ -57,10 +57,11 @@ describe('node: what goes wrong with a workload', () => {
   });
 
   test('is told where the inspection refuses what the bootstrap has left', async () => {
-    const subject = { bootstrap: join(FIXTURES, 'leaves-thread.ts'), interpreter: null, env: new Map() };
+    const bootstrap = join(FIXTURES, 'leaves-thread.ts');
+    const subject = { bootstrap, interpreter: null, env: new Map(), allow: [] };
     const trial = await tryWorkloads({ subject, times: 2, limitMs: LIMIT_MS, only: '' });
     assert.ok(trial.kind === 'refused');
-    assert.match(trial.findings[0]?.message ?? '', /threads running \(WorkerThread\)/);
+    assert.match(trial.findings[0]?.message ?? '', /1 thread running \(WorkerThread\)/);
   });
 
   test('is told where the bootstrap fails', async () => {

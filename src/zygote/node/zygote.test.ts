@@ -56,6 +56,17 @@ describe('node: what goes wrong', () => {
     );
   });
 
+  test('where the probe child is not as whole as a started process, the probe says so', async () => {
+    await using zygote = startZygote({ config: { bootstrap: join(FIXTURES, 'not-whole.ts') } });
+    const daemon = await Conversation.begin(zygote);
+    const probed = await daemon.ask({ op: 'probe' });
+    assert.ok(probed.event === 'probed' && !probed.ok);
+    assert.match(
+      probed.message ?? '',
+      /a fork of this Node \(v24[\d.]+\) is not whole: structuredClone.*: no clones today\. Say `fork: false`/,
+    );
+  });
+
   test('what a parked child has not taken is run by another', async () => {
     await using zygote = startZygote({ config: { prefork: 1 } });
     const daemon = await Conversation.serve(zygote);

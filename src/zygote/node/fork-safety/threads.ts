@@ -12,7 +12,11 @@ async function answerOf(worker: Worker): Promise<unknown> {
 
 /** Threads that a job starts, and channels between them. */
 export const threads: readonly Workload[] = [
-  workload('a worker thread', async () => {
+  // The thread's end waits for what a collection has left for threads that a fork does not take along, as on Node 26
+  // without --minor-ms (docs/decisions/0013-node-26-collects-by-minor-ms.md).
+  short('a collection of garbage, then a worker thread', async () => {
+    for (let round = 0; round < 20; round++)
+      Array.from({ length: 10_000 }, (_, index) => ({ index, text: `text ${index}` }));
     const code = `
       const { parentPort, workerData } = require('node:worker_threads');
       parentPort.postMessage(workerData.reduce((sum, each) => sum + each));`;

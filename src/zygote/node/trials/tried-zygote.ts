@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JsonValue } from '../../../wire/index.ts';
 import { ZygoteClient } from '../../client.ts';
 import type { EndedEvent, Finding, RunEvent } from '../../contract.ts';
-import { inspect } from '../../inspection/index.ts';
+import { inspect, notAllowed } from '../../inspection/index.ts';
 import { launch } from '../../launcher.ts';
 import { INPUT } from '../fork-safety/index.ts';
 import type { End } from './report.ts';
@@ -25,6 +25,8 @@ export interface Subject {
   /** Absolute path of the Node that is tried; null: the one that runs this. */
   readonly interpreter: string | null;
   readonly env: ReadonlyMap<string, string>;
+  /** What the bootstrap leaves on purpose, as a pool's `allow`. */
+  readonly allow: readonly string[];
 }
 
 /** What we know of a run that has not ended. */
@@ -59,7 +61,7 @@ export class TriedZygote implements AsyncDisposable {
   }
 
   /** Rejects, with what the zygote has printed, where its bootstrap fails. */
-  static async start({ bootstrap, interpreter, env }: Subject, prefork: number): Promise<TriedZygote> {
+  static async start({ bootstrap, interpreter, env, allow }: Subject, prefork: number): Promise<TriedZygote> {
     const folder = mkdtempSync(join(tmpdir(), 'rocksy-fork-safety-'));
     const bootLog = join(folder, 'boot.log');
     const runs = join(folder, 'runs');
@@ -107,7 +109,7 @@ export class TriedZygote implements AsyncDisposable {
     const running = new Map<string, Running>();
     try {
       const { client, hello } = await ZygoteClient.connect(socketPath, 1, listenerOf(running), BOOT_MS);
-      const findings = inspect(pid, hello, 'node');
+      const findings = notAllowed(inspect(pid, hello, 'node'), allow);
       if (findings.length === 0) await prove(client);
       return new TriedZygote(folder, kill, running, client, findings);
     } catch (error) {
