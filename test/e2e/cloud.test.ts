@@ -169,6 +169,39 @@ jobs:
   );
 });
 
+test('a run finds in its environment what the documentation says, and nothing else of Rocksy’s', async () => {
+  await cloud.apply(`
+project: shop
+defaults: { pool: os }
+jobs:
+  first: { argv: ["true"], on_success: [second] }
+  second: { argv: [sh, -c, 'env | grep ^ROCKSY_'] }
+`);
+  await cloud.client.call('triggerJob', { ...job('first'), body: {} });
+  const run = await until('second has ended', async () => {
+    const { items } = await cloud.client.call('listRuns', { query: { project: 'shop', job: 'second' } });
+    return items[0]?.state === 'ended' ? items[0] : null;
+  });
+  const log = await cloud.client.call('runLog', { params: { key: run.key } });
+  const found = Object.fromEntries(
+    (log.data ?? '')
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/=(.*)/s)),
+  );
+  assert.partialDeepStrictEqual(found, {
+    ROCKSY_RUN: run.key,
+    ROCKSY_JOB: 'shop/second',
+    ROCKSY_ATTEMPT: '1',
+  });
+  const document = fs.readFileSync(path.join(import.meta.dirname, '../../docs/jobs.md'), 'utf8');
+  const documented = new Set(document.match(/`ROCKSY_[A-Z_]+`/g));
+  // Nobody was due; backlogs are the server's.
+  documented.delete('`ROCKSY_DUE`');
+  documented.delete('`ROCKSY_BACKLOG_`');
+  assert.deepEqual(Object.keys(found).sort(), [...documented].map((name) => name.slice(1, -1)).sort());
+});
+
 test('a paused job skips its due times and says why; it can be triggered all the same', async () => {
   await cloud.apply('project: shop\njobs:\n  tick: { argv: ["true"], pool: os, schedule: { every: 1s } }\n');
   await cloud.client.call('pauseJob', { ...job('tick'), body: { reason: 'holidays' } });

@@ -76,12 +76,13 @@ function specOf(request: RunRequest, pool: Pool, scope: Scope): StartSpec {
     throw new RocksyError('invalid_request', 'a NUL byte can be passed on in no argument and no path');
   }
   const timeoutMs = request.timeout_ms ?? config.timeoutMs ?? undefined;
+  const env = { ...request.env, ...(request.job === undefined ? {} : { ROCKSY_JOB: request.job }) };
   return {
     ...(request.class === undefined
       ? {}
       : { class: request.class, params: (request.params as StartSpec['params']) ?? [] }),
     ...(request.argv === undefined ? {} : { argv: request.argv }),
-    ...(request.env === undefined ? {} : { env: request.env }),
+    ...(Object.keys(env).length === 0 ? {} : { env }),
     ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
     ...(request.stdin === undefined ? {} : { stdin: request.stdin }),
     ...(request.log === undefined ? {} : { log: `~log-${request.log}.log` }),

@@ -4,7 +4,7 @@ import { MOST_PROGRESS_BYTES, oneLine, type RunFile } from './run-file.ts';
 /** What a job is told of its run, and tells: the last argument of `run()`. */
 export interface Context {
   readonly key: string;
-  /** The name of the class. */
+  /** The job that the run is one of; of a run without one the name of its class. */
   readonly job: string;
   /** 1, and more where the cloud tries a run again. */
   readonly attempt: number;
@@ -19,11 +19,11 @@ export interface Context {
   log(...data: unknown[]): void;
 }
 
-export function contextOf(key: string, job: string, runFile: RunFile): Context {
+export function contextOf(key: string, className: string, runFile: RunFile): Context {
   let signal: AbortSignal | null = null;
   return {
     key,
-    job,
+    job: process.env.ROCKSY_JOB ?? className,
     attempt: Number(process.env.ROCKSY_ATTEMPT ?? 1),
     get signal() {
       signal ??= abortedOnTermination();
