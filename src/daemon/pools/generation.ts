@@ -134,7 +134,8 @@ export class Generation {
 
   async #prove(options: LaunchOptions, allow: readonly string[]): Promise<void> {
     const hello = await this.#connect(0);
-    if (options.runtime !== 'command') this.#inspect(hello, options.runtime, allow);
+    // One that starts processes has nothing of the user's that they would share.
+    if (options.runtime !== 'command' && options.fork) this.#inspect(hello, options.runtime, allow);
     const probe = await this.#client?.probe();
     if (probe?.ok !== true)
       throw new Error(`the probe child failed: ${probe?.message ?? 'the session ended'}`);

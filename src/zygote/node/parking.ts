@@ -2,7 +2,7 @@ import { closeSync, readSync, writeSync } from 'node:fs';
 import { socketpair } from '../../posix/index.ts';
 import { after } from '../serving/index.ts';
 import type { Forker } from './fork.ts';
-import type { JobStart } from './request.ts';
+import { type JobStart, PROBE } from './request.ts';
 
 /** A message is whole or not there; more than this a socket need not hold (net.core.wmem_default), so larger runs are forked. */
 const MOST_BYTES = 128 << 10;
@@ -76,8 +76,9 @@ export class Parking {
     this.#parked.clear();
   }
 
-  /** Gives the run to the oldest; null: nobody can take it. */
+  /** Gives the run to the oldest; null: nobody can take it. Before it is open, who is there is for the probe. */
   give(start: JobStart): number | null {
+    if (this.#state === 'unopened' && start.class !== PROBE) return null;
     const line = Buffer.from(JSON.stringify(start));
     if (line.length > MOST_BYTES) return null;
     for (const [pid, socket] of this.#parked) {

@@ -6,6 +6,9 @@ import type { Runs } from './runs.ts';
 
 const MOST_OUTPUT = 4_000;
 
+/** It may check itself, on a machine that is busy; a hook after the fork may connect. The daemon has a limit of its own. */
+const PROBE_TIMEOUT_MS = 30_000;
+
 let probes = 0;
 
 /**
@@ -30,7 +33,7 @@ export function probe<Start extends RunStart>(
     cwd: '',
     stdin: null,
     log,
-    timeoutMs: config.claim_timeout_ms,
+    timeoutMs: PROBE_TIMEOUT_MS,
     killAfterMs: 0,
   };
   removeFiles(); // of a zygote that died in the middle of a probe, before its pid came round again

@@ -322,7 +322,8 @@ function newRun<Start extends RunStart>(start: Start): Run<Start> {
   };
 }
 
-function problemOf({ claimed, code, signal, message }: EndedEvent): string | null {
+function problemOf({ claimed, code, signal, reason, message }: EndedEvent): string | null {
   if (claimed && code === 0) return null;
+  if (reason === 'timeout') return 'the probe has not ended in time';
   return message ?? `the probe ended with ${signal === null ? `code ${code}` : `signal ${signal}`}`;
 }
