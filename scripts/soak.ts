@@ -17,7 +17,7 @@ import type { Subject } from './soak/subject.ts';
 
 const IN_FLIGHT = 32;
 const PARTS = 10;
-/** A zygote may settle down in the first tenth; later it may grow by so much, of what it had then. */
+/** A zygote may settle down in the first half; in the second it may grow by so much, of what it had then. */
 const MOST_GROWTH = 0.1;
 /** pino's numbers: error and fatal. */
 const ERROR = /"level":[56]0\b/;
@@ -68,15 +68,15 @@ async function soak(daemon: TestDaemon, client: Client, jobs: Subject['jobs'], p
   judge(name, looks);
 }
 
-function judge(name: string, [first, settled, ...rest]: readonly Look[]): void {
-  const last = rest.at(-1);
+function judge(name: string, looks: readonly Look[]): void {
+  const [first, settled, last] = [looks[0], looks[PARTS / 2], looks.at(-1)];
   if (first === undefined || settled === undefined || last === undefined) return;
   if (last.descriptors > first.descriptors) {
     problems.push(`${name}: the zygote had ${first.descriptors} descriptors and has ${last.descriptors}`);
   }
   if (last.memory > settled.memory * (1 + MOST_GROWTH)) {
     problems.push(
-      `${name}: the zygote had ${settled.memory.toFixed(1)} MiB after a tenth of the runs, and has ${last.memory.toFixed(1)}`,
+      `${name}: the zygote had ${settled.memory.toFixed(1)} MiB after half of the runs, and has ${last.memory.toFixed(1)}`,
     );
   }
 }

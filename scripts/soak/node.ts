@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { shortOnes } from '../../src/zygote/node/fork-safety/short.ts';
 import type { Job, Subject } from './subject.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -20,31 +21,28 @@ const ENDS: readonly (readonly [how: string, code: number])[] = [
   ['open handles', 2],
 ];
 
-/** What uses the threadpool, the event loop and memory. */
-const WORKS = ['timers', 'files', 'compression', 'a name', 'WebAssembly'];
-
 const quick: readonly Job[] = [
   ['Identity', {}, 0],
   ['Random', {}, 0],
   ...ENDS.map(([how, code]): Job => ['End', { how }, code]),
-  ...WORKS.map((what): Job => ['Work', { what }, 0]),
+  ...shortOnes.map(({ name }): Job => ['Workload', [name], 0]),
 ];
 
 /** So many rounds of what is quick to one of these, or they would be all that the time goes to. */
 const ROUNDS = 4;
 const slow: readonly Job[] = [
   ['End', { how: 'never settles after much garbage' }, 13],
+  ['End', { how: 'a worker thread that makes garbage' }, 0],
   ['End', { how: 'much output' }, 0],
-  ['Work', { what: 'many requests to the threadpool' }, 0],
-  ['Work', { what: 'a shell' }, 0],
 ];
 
 const jobs = [...Array.from({ length: ROUNDS }, () => quick).flat(), ...slow];
 
 const bootstrap = `
-export const { jobs: ways } = await import('${FIXTURES}/ways.ts');
-export const { jobs: works } = await import('${FIXTURES}/works.ts');
-export const jobs = { ...ways, ...works };
+const { jobs: ways } = await import('${FIXTURES}/ways.ts');
+const { jobsOf } = await import('${ROOT}/src/zygote/node/fork-safety/index.ts');
+const { shortOnes } = await import('${ROOT}/src/zygote/node/fork-safety/short.ts');
+export const jobs = { ...ways, ...jobsOf(shortOnes) };
 `;
 
 /** @param interpreter null: Rocksy's own */
