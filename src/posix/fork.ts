@@ -1,9 +1,14 @@
 // fork(2) of a process that has an event loop, and what its child needs at once.
+import koffi from 'koffi';
 import { call, define } from './libc.ts';
 
 const SIG_SETMASK = 2;
 /** sigset_t of glibc: 1,024 bits. */
 const SIZEOF_SIGSET = 128;
+
+/** Behind data, active_handles (padded) and the two pointers of handle_queue, where pointers have 8 bytes. */
+const ACTIVE_REQUESTS = 32;
+const loop = koffi.load(null).func('void *uv_default_loop()')();
 
 const c = {
   fork: define<[]>('int fork()'),
@@ -28,6 +33,15 @@ export function fork(): number {
  */
 export function forkLoop(): void {
   call('uv_loop_fork', 'the default loop', () => c.loopFork(c.defaultLoop()));
+}
+
+/**
+ * How many requests of the default loop are under way: in the threadpool, whether their thread works, sleeps or is done
+ * and nobody has heard of it, connections, writes. `active_reqs` of uv_loop_t, whose first fields are public and have been
+ * these in all of libuv 1: include/uv.h.
+ */
+export function requestsUnderWay(): number {
+  return koffi.decode(loop, ACTIVE_REQUESTS, 'unsigned int');
 }
 
 /** The pid as the kernel knows it; process.pid is what it was when Node started. */

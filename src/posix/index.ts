@@ -19,6 +19,7 @@ export {
   forkLoop,
   getpid,
   NO_SIGNALS,
+  requestsUnderWay,
   type SignalMask,
   setSession,
   setSignalMask,

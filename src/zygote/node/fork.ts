@@ -3,11 +3,11 @@ import { inspect } from 'node:util';
 import { ALL_SIGNALS, exitNow, fork, setSignalMask } from '../../posix/index.ts';
 import { after } from '../serving/index.ts';
 import { InheritedMemory } from './dofork.ts';
-import { busyThreads } from './quiesce.ts';
+import { underWay } from './quiesce.ts';
 import { FAILED } from './results.ts';
 
 const LOOK_AGAIN_MS = 1;
-/** Threads that work for longer than this don't stop: something of the bootstrap's is going on. */
+/** What is under way for longer than this does not end: something of the bootstrap's is going on. */
 const PATIENCE_MS = 5_000;
 
 export interface Birth {
@@ -50,7 +50,7 @@ export class Forker {
 
   #turn(): void {
     this.#armed = false;
-    const busy = busyThreads();
+    const busy = underWay();
     if (busy.length > 0 && this.#isPatient()) {
       this.#armed = true;
       after(LOOK_AGAIN_MS, () => setImmediate(() => this.#turn()));
@@ -60,7 +60,7 @@ export class Forker {
     const birth = this.#runs.shift() ?? this.#spares.shift();
     if (birth === undefined) return;
     if (busy.length > 0) {
-      birth.born(new Error(`threads have been at work for ${PATIENCE_MS} ms: ${busy.join(', ')}`));
+      birth.born(new Error(`something has been under way for ${PATIENCE_MS} ms: ${busy.join(', ')}`));
     } else if (this.#fork(birth) === 'child') {
       return;
     }

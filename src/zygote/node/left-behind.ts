@@ -52,7 +52,7 @@ export class LeftBehind {
   /** The bootstrap has been loaded. */
   end(): Pick<HelloEvent, 'findings' | 'made_at'> {
     this.#hook.disable();
-    const findings = [...this.#timers(), ...watchedFiles(), ...debuggers(), ...underWay()];
+    const findings = [...this.#timers(), ...watchedFiles(), ...debuggers(), ...begun()];
     const places = this.#made.flatMap(({ type, resource: { fd = -1 }, stack }) => {
       const at = type === TIMER || fd < 0 ? null : place(stack);
       return at === null ? [] : [[fd, at] as const];
@@ -91,7 +91,7 @@ function debuggers(): Finding[] {
   return [{ name: 'inspector', message }];
 }
 
-function underWay(): Finding[] {
+function begun(): Finding[] {
   const names = [...new Set(requests())];
   if (names.length === 0) return [];
   const message = `the bootstrap left requests under way (${names.join(', ')}): a DNS lookup, a file, a connection; await what it begins`;

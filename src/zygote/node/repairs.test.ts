@@ -1,9 +1,10 @@
 // What fork breaks in Node, as seen from a run. Each of these fails when the repair is taken out.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Conversation, factsOf, job, logOf, ready, resultOf } from '../contract-suite/index.ts';
-import { startZygote, startZygote26, waysOf } from './zygote-under-test.ts';
+import { FIXTURES, startZygote, startZygote26, waysOf } from './zygote-under-test.ts';
 
 const ways = waysOf(startZygote);
 
@@ -41,6 +42,15 @@ for (const { name, start, prefork } of NODES.flatMap((node) => [
       await using zygote = ways();
       const daemon = await Conversation.serve(zygote);
       assert.equal((await daemon.run('a', job('Hashed'))).code, 64);
+    });
+
+    test('what the zygote asks of the threadpool later is done as well', async () => {
+      await using zygote = start({ config: { bootstrap: join(FIXTURES, 'asks-again.ts'), prefork } });
+      const daemon = await Conversation.serve(zygote);
+      for (let round = 0; round < 20; round++) {
+        const ended = await daemon.run(`r${round}`, job('Asked'));
+        assert.equal(ended.code, 0, logOf(zygote, `r${round}`));
+      }
     });
 
     test('signal handlers of the bootstrap hold, and its exit handlers', async () => {
