@@ -3,16 +3,17 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { become, children, descriptors, setChildSubreaper, setCloseOnExec } from '../../posix/index.ts';
 import { LISTEN_FD } from '../contract.ts';
-import { cancelAll, probe, Reports, Runs, Server, takeConfig } from '../serving/index.ts';
+import { cancelAll, Reports, Runs, Server, takeConfig } from '../serving/index.ts';
 import { Child } from './child.ts';
 import { flagsOf } from './flags.ts';
 import { Forker } from './fork.ts';
 import { forkedHere } from './forked.ts';
+import { jobRuntime } from './job-runtime.ts';
 import { LeftBehind } from './left-behind.ts';
 import { forkedSpares, Parking } from './parking.ts';
 import { quiet } from './quiesce.ts';
 import { replaceRandom, takeAway } from './repairs/index.ts';
-import { type JobStart, PROBE, parseJob } from './request.ts';
+import type { JobStart } from './request.ts';
 import { nodeSystem } from './system.ts';
 import { loadWholly } from './user-code.ts';
 import { whyNotProven } from './versions.ts';
@@ -60,21 +61,9 @@ async function main(): Promise<void> {
     },
   );
   const server: Server<JobStart> = new Server(runs, config, {
-    parseStart: parseJob,
-    probe: (done) =>
-      probe(
-        runs,
-        config,
-        (start) => ({ ...start, class: PROBE, params: null }),
-        (problem) => {
-          if (problem === null) parking.open();
-          done(problem);
-        },
-      ),
+    ...jobRuntime(config, parking, runs),
     descriptors: (sessions) => [...ownDescriptors, ...sessions, ...parking.descriptors],
     left,
-    parked: () => parking.count,
-    drain: () => parking.close(),
   });
 
   process.on('SIGCHLD', () => runs.reap());

@@ -3,9 +3,10 @@
 // interpreter and its arguments.
 import { descriptors, setChildSubreaper, setCloseOnExec } from '../../../posix/index.ts';
 import { LISTEN_FD } from '../../contract.ts';
-import { probe, type Report, Reports, Runs, Server, takeConfig } from '../../serving/index.ts';
+import { type Report, Reports, Runs, Server, takeConfig } from '../../serving/index.ts';
+import { jobRuntime } from '../job-runtime.ts';
 import { Parking } from '../parking.ts';
-import { type JobStart, PROBE, parseJob } from '../request.ts';
+import type { JobStart } from '../request.ts';
 import { Starter } from './starter.ts';
 import { startedSystem } from './system.ts';
 
@@ -32,20 +33,8 @@ function main(): void {
     else runs.report(report);
   };
   const server: Server<JobStart> = new Server(runs, config, {
-    parseStart: parseJob,
-    probe: (done) =>
-      probe(
-        runs,
-        config,
-        (start) => ({ ...start, class: PROBE, params: null }),
-        (problem) => {
-          if (problem === null) parking.open();
-          done(problem);
-        },
-      ),
+    ...jobRuntime(config, parking, runs),
     descriptors: () => descriptors('self').map(({ fd }) => fd),
-    parked: () => parking.count,
-    drain: () => parking.close(),
   });
 
   process.on('SIGCHLD', () => runs.reap());
