@@ -121,16 +121,23 @@ function show(jobs: readonly JobChange[], folder: string, terminal: Terminal): v
 The cloud and one host are up${changed.length === 0 ? '' : `, and ${changed.length} ${changed.length === 1 ? 'job is' : 'jobs are'} applied`}. In another terminal:
 
   export ROCKSY_URL=${socket}
-  rocksy top                      what runs, live
-  rocksy jobs                     when they are due next
-  rocksy trigger -f ${job.padEnd(13)} run one now
-  rocksy why ${job.padEnd(20)} why it ran, or did not
-  rocksy runs                     what ran; rocksy logs KEY: what it wrote
+${inColumns([
+  ['rocksy top', 'what runs, live'],
+  ['rocksy jobs', 'when they are due next'],
+  [`rocksy trigger -f ${job}`, 'run one now'],
+  [`rocksy why ${job}`, 'why it ran, or did not'],
+  ['rocksy runs', 'what ran; rocksy logs KEY: what it wrote'],
+])}
 
 Change ${short(join(folder, 'jobs'))} and \`rocksy apply -f ${short(join(folder, 'jobs'))}\`. The HTTP API listens where ${short(join(folder, 'rocksy.yaml'))} says.
 What ends, as it ends (Ctrl-C stops everything; what runs then gets SIGTERM):
 `,
   );
+}
+
+function inColumns(commands: readonly (readonly [command: string, what: string])[]): string {
+  const width = Math.max(...commands.map(([command]) => command.length));
+  return commands.map(([command, what]) => `  ${command.padEnd(width)}   ${what}`).join('\n');
 }
 
 const STYLES: Readonly<Record<string, Style>> = { succeeded: 'green', cancelled: 'yellow' };
