@@ -3,6 +3,7 @@ import { timingOf } from '../jobs/index.ts';
 import { nextDue } from '../scheduler/index.ts';
 import type { Fence, JobId, KeptNextDue, Store } from '../store/index.ts';
 import type { Backlog } from './backlog.ts';
+import { type DueJob, DueList } from './due-list.ts';
 import type { JobBook, JobEntry } from './job-book.ts';
 
 /** Up to where a job's fires have been decided, and when the next one is due. */
@@ -35,7 +36,8 @@ export class Timelines {
   readonly #all = new Map<JobId, Timeline>();
   /** Those of which the store has not when they are due next. */
   readonly #unsaved = new Set<JobId>();
-  readonly #heap = new Heap<{ readonly dueMs: number; readonly id: JobId }>((a, b) => a.dueMs < b.dueMs);
+  readonly #future = new Heap<DueJob<JobId>>((a, b) => a.dueMs < b.dueMs);
+  readonly #due = new DueList<JobId>();
 
   constructor(options: TimelinesOptions) {
     this.#options = options;
@@ -53,7 +55,8 @@ export class Timelines {
   /** One that the store has. */
   #putKept(id: JobId, timeline: Timeline): void {
     this.#all.set(id, timeline);
-    if (timeline.nextMs !== null) this.#heap.push({ dueMs: timeline.nextMs, id });
+    const { decidedMs, nextMs } = timeline;
+    if (nextMs !== null) this.#future.push({ id, dueMs: nextMs, restedMs: nextMs - decidedMs });
   }
 
   remove(id: JobId): void {
@@ -62,18 +65,18 @@ export class Timelines {
 
   /** Nothing is due before; null: never. */
   get firstMs(): number | null {
-    return this.#heap.peek()?.dueMs ?? null;
+    const [due, future] = [this.#due.firstMs, this.#future.peek()?.dueMs ?? null];
+    return due === null || future === null ? (due ?? future) : Math.min(due, future);
   }
 
   /** Those that are due, so many at most. Each has to be put again. */
   takeDue(nowMs: number, most: number): JobId[] {
-    const due = new Set<JobId>();
-    for (let top = this.#heap.peek(); top !== undefined && due.size < most; top = this.#heap.peek()) {
-      if (top.dueMs > nowMs) break;
-      this.#heap.pop();
-      if (this.#all.get(top.id)?.nextMs === top.dueMs) due.add(top.id);
+    const isStill = ({ id, dueMs }: DueJob<JobId>) => this.#all.get(id)?.nextMs === dueMs;
+    for (let top = this.#future.peek(); top !== undefined && top.dueMs <= nowMs; top = this.#future.peek()) {
+      this.#future.pop();
+      if (isStill(top)) this.#due.add(top);
     }
-    return [...due];
+    return [...this.#due.take(most, isStill)];
   }
 
   /** Takes up jobs whose fires are decided up to a watermark. */
