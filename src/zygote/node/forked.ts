@@ -1,5 +1,6 @@
 import { forkLoop, NO_SIGNALS, setSession, setSignalMask } from '../../posix/index.ts';
 import type { Origin } from './child.ts';
+import { optimize } from './optimizing.ts';
 import { putBack, repairPid, reseed, type SignalListeners, takeAway } from './repairs/index.ts';
 
 /**
@@ -18,6 +19,7 @@ export function forkedHere(signalListeners: SignalListeners, abandonZygote: () =
       setSignalMask(NO_SIGNALS); // Forker has blocked them all
       repairPid();
       reseed();
+      optimize('all');
     },
     handSignalsOver: () => putBack(signalListeners),
     check: async () => {

@@ -97,6 +97,17 @@ describe('node: the zygote', () => {
     assert.equal((await daemon.hello(2)).draining, false);
   });
 
+  test('marks nothing for its children to optimize, and they do as any Node', async () => {
+    await using zygote = ways();
+    const daemon = await Conversation.serve(zygote);
+    for (let round = 0; round < 200; round++) {
+      await daemon.run(`r${round}`, job('Optimized'));
+      daemon.send({ op: 'ack', key: `r${round}` });
+    }
+    const [first, last] = [resultOf(zygote, 'r0'), resultOf(zygote, 'r199')];
+    assert.deepEqual(last, { ofNode: first.ofNode, own: true });
+  });
+
   test('draws random numbers evenly', async () => {
     await using zygote = ways();
     const daemon = await Conversation.serve(zygote);

@@ -33,7 +33,9 @@ export class RunFile {
 
 /** Line breaks as \n (backslash, n); cut where a character ends. */
 export function oneLine(text: string, bytes: number): string {
-  const line = Buffer.from(text.replace(/\r\n|\n|\r/g, '\\n'));
+  // The expression is left alone where it can be: each child would compile it anew.
+  const broken = text.includes('\n') || text.includes('\r');
+  const line = Buffer.from(broken ? text.replace(/\r\n|\n|\r/g, '\\n') : text);
   if (line.length <= bytes) return line.toString();
   let end = bytes;
   while (end > 0 && ((line[end] ?? 0) & 0xc0) === 0x80) end--;

@@ -10,6 +10,7 @@ import { Forker } from './fork.ts';
 import { forkedHere } from './forked.ts';
 import { jobRuntime } from './job-runtime.ts';
 import { LeftBehind } from './left-behind.ts';
+import { optimize } from './optimizing.ts';
 import { forkedSpares, Parking } from './parking.ts';
 import { quiet } from './quiesce.ts';
 import { replaceRandom, takeAway } from './repairs/index.ts';
@@ -70,6 +71,7 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => server.drain());
   ignoreSignals();
   collectGarbage();
+  optimize('nothing');
   server.listen(LISTEN_FD);
 }
 

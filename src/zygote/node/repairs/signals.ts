@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 type Listener = (...args: unknown[]) => void;
 
 /** Listeners of this process for signals, in order. */
@@ -5,7 +7,7 @@ export type SignalListeners = readonly (readonly [signal: string, listener: List
 
 /** Every signal has its default action from now on. */
 export function takeAway(): SignalListeners {
-  const names = process.eventNames().filter((name) => /^SIG[A-Z0-9]+$/.test(String(name)));
+  const names = process.eventNames().filter((name) => Object.hasOwn(constants.signals, name));
   const listeners = names.flatMap((name) =>
     process.rawListeners(name).map((listener) => [String(name), listener as Listener] as const),
   );
