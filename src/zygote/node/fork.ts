@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { ALL_SIGNALS, exitNow, fork, setSignalMask } from '../../posix/index.ts';
 import { after } from '../serving/index.ts';
 import { InheritedMemory } from './dofork.ts';
+import { Garbage } from './garbage.ts';
 import { underWay } from './quiesce.ts';
 import { FAILED } from './results.ts';
 
@@ -26,6 +27,7 @@ export interface Birth {
  */
 export class Forker {
   readonly #memory = new InheritedMemory();
+  readonly #garbage = new Garbage();
   readonly #runs: Birth[] = [];
   readonly #spares: Birth[] = [];
   #armed = false;
@@ -78,6 +80,7 @@ export class Forker {
    * until then (uv__signal_handler in libuv's src/unix/signal.c): a SIGTERM to a run would drain the pool. So none arrives.
    */
   #fork(birth: Birth): 'child' | 'zygote' {
+    this.#garbage.collectIfMuch();
     const mask = setSignalMask(ALL_SIGNALS);
     let pid: number | Error;
     try {

@@ -1,6 +1,4 @@
 // The zygote of the runtime `node` (docs/zygote.md), as a program: loads the user's code, then forks a child for every run.
-import v8 from 'node:v8';
-import vm from 'node:vm';
 import { become, children, descriptors, setChildSubreaper, setCloseOnExec } from '../../posix/index.ts';
 import { LISTEN_FD } from '../contract.ts';
 import { cancelAll, Reports, Runs, Server, takeConfig } from '../serving/index.ts';
@@ -70,7 +68,6 @@ async function main(): Promise<void> {
   process.on('SIGCHLD', () => runs.reap());
   process.on('SIGTERM', () => server.drain());
   ignoreSignals();
-  collectGarbage();
   optimize('nothing');
   server.listen(LISTEN_FD);
 }
@@ -96,14 +93,6 @@ function ignoreSignals(): void {
 }
 
 function ignore(): void {}
-
-/** Once, before the first fork: what is garbage now would be so in every child, and each collect it for itself. */
-function collectGarbage(): void {
-  v8.setFlagsFromString('--expose-gc');
-  // A plain gc() keeps what it could give back to the system, for 10 s or so: then each child would have been made with it.
-  vm.runInNewContext('gc')({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-  v8.setFlagsFromString('--no-expose-gc');
-}
 
 // Not awaited: a child would carry on with a module that is still being evaluated.
 main().catch((error: unknown) => {
