@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { shortOnes } from '../../src/zygote/node/fork-safety/short.ts';
+import { MOST_GROWTH_BYTES } from '../../src/zygote/node/garbage.ts';
 import type { Job, Subject } from './subject.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -51,6 +52,7 @@ export function node(interpreter: string | null): Subject {
     pool: `runtime: node, bootstrap: ./bootstrap.mjs, fork: unproven${interpreter === null ? '' : `, interpreter: ${interpreter}`}`,
     files: { 'bootstrap.mjs': bootstrap },
     jobs,
+    garbageMib: MOST_GROWTH_BYTES / 2 ** 20,
     program: 'node',
   };
 }

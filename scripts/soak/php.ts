@@ -31,5 +31,6 @@ export const php: Subject = {
   pool: 'runtime: php, bootstrap: ./bootstrap.php, env: { SHOP_CACHE: ./scratch }',
   files: { 'bootstrap.php': bootstrap },
   jobs,
+  garbageMib: 0,
   program: 'php',
 };

@@ -8,6 +8,8 @@ export interface Subject {
   readonly files: { readonly [path: string]: string };
   /** What runs in turn: class, parameters, the exit code that it must have. */
   readonly jobs: readonly Job[];
+  /** Garbage that its zygote lets pile up before it collects it. */
+  readonly garbageMib: number;
   /** What the kernel calls its processes when they die. */
   readonly program: string;
 }

@@ -3,7 +3,7 @@ import vm from 'node:vm';
 
 /** Looked at before every so many forks: to ask V8 takes as long as some system calls. */
 const LOOK_EVERY = 500;
-const MOST_GROWTH_BYTES = 16 * 2 ** 20;
+export const MOST_GROWTH_BYTES = 16 * 2 ** 20;
 
 /**
  * Garbage of the zygote, which every child would have as well, copy the page tables of, and collect for itself. So it is
