@@ -17,7 +17,7 @@ import type { Subject } from './soak/subject.ts';
 
 const IN_FLIGHT = 32;
 const PARTS = 10;
-/** A zygote may settle down in the first half; in the second it may grow by so much of what it had then, or by its garbage. */
+/** A zygote may settle down in the first half, or have its garbage; in the second half it may grow by so much. */
 const MOST_GROWTH = 0.1;
 /** pino's numbers: error and fatal. */
 const ERROR = /"level":[56]0\b/;
@@ -77,14 +77,14 @@ function judge(name: string, looks: readonly Look[], garbageMib: number): void {
   }
   const most = (some: readonly Look[]): number => Math.max(...some.map(({ memory }) => memory));
   const [before, after] = [most(looks.slice(0, PARTS / 2 + 1)), most(looks.slice(PARTS / 2 + 1))];
-  if (after > before + Math.max(before * MOST_GROWTH, garbageMib)) {
+  if (after > Math.max(before, first.memory + garbageMib) * (1 + MOST_GROWTH)) {
     problems.push(
       `${name}: the zygote had ${before.toFixed(1)} MiB at most in the first half, ${after.toFixed(1)} in the second`,
     );
   }
 }
 
-/** An idle zygote; parked children come back one after the other, each with a socket, of which both ends are its own until it sleeps again. */
+/** A zygote that sleeps: parked children come back one after the other, each with a pair of sockets at first. */
 async function look(pid: number, { name, prefork }: Pool): Promise<Look> {
   const isIdle = () => children(pid).length === prefork && processStat(pid)?.state === 'S';
   await until(`${name} sleeps and has its parked children again`, isIdle);

@@ -80,7 +80,6 @@ export class Forker {
    * until then (uv__signal_handler in libuv's src/unix/signal.c): a SIGTERM to a run would drain the pool. So none arrives.
    */
   #fork(birth: Birth): 'child' | 'zygote' {
-    this.#garbage.collectIfMuch();
     const mask = setSignalMask(ALL_SIGNALS);
     let pid: number | Error;
     try {
@@ -96,6 +95,7 @@ export class Forker {
     }
     setSignalMask(mask);
     birth.born(pid);
+    this.#garbage.collectIfMuch();
     return 'zygote';
   }
 }

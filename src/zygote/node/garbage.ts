@@ -1,21 +1,20 @@
 import v8 from 'node:v8';
 import vm from 'node:vm';
 
-/** Looked at before every so many forks: to ask V8 takes as long as some system calls. */
+/** Looked at after every so many forks. */
 const LOOK_EVERY = 500;
 export const MOST_GROWTH_BYTES = 16 * 2 ** 20;
 
 /**
  * Garbage of the zygote, which every child would have as well, copy the page tables of, and collect for itself. So it is
- * collected before the first fork, and again where it has piled up: V8 itself lets the heap of a process that allocates as
- * little become four times what is alive (kMaxHeapGrowingFactor, src/heap/memory-controller.h), and a fork that of NestJS
- * three times as slow.
+ * collected before the first fork, and again where it has piled up: V8 itself lets the heap of a process that spends little
+ * time on collecting become four times what is alive (kMaxGrowingFactor, src/heap/heap-controller.h).
  */
 export class Garbage {
   #forks = 0;
   #bytes = collect();
 
-  /** To be called before each fork. */
+  /** To be called after each fork: nobody waits for a collection then. */
   collectIfMuch(): void {
     if (++this.#forks % LOOK_EVERY === 0 && heapBytes() > this.#bytes + MOST_GROWTH_BYTES)
       this.#bytes = collect();

@@ -4,7 +4,10 @@ interface Proof {
   readonly arch: string;
   /** Of the day it was proven. */
   readonly date: string;
-  /** Of `npm run soak -- node`, in three parts, each with the outcome that it should have; the fork-safety suite was passed too. */
+  /**
+   * Of `npm run soak -- node`, in three parts, between which the zygote has changed, each with the outcome that it should
+   * have; the fork-safety suite was passed too.
+   */
   readonly runs: number;
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import {
@@ -7,6 +8,7 @@ import {
   classPrograms,
   contractSuite,
   isAlive,
+  job,
   runFileOf,
   until,
 } from '../contract-suite/index.ts';
@@ -18,6 +20,12 @@ contractSuite({
   programs: classPrograms,
   features: { parks: true, tellsItsEnd: true },
 });
+
+/** Memory of a process that is no file's. */
+function anonymousMib(pid: number): number {
+  const [, kib] = /^RssAnon:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib) / 1024;
+}
 
 const HELLO = classPrograms.hello;
 
@@ -65,6 +73,24 @@ describe('node: what goes wrong', () => {
       probed.message ?? '',
       /a fork of this Node \(v24[\d.]+\) is not whole: structuredClone.*: no clones today\. Say `fork: false`/,
     );
+  });
+
+  test('garbage that piles up in the zygote is collected', async () => {
+    const much = join(mkdtempSync(join(tmpdir(), 'rocksy-much-')), 'much');
+    const config = { bootstrap: join(FIXTURES, 'piles-up.ts') };
+    await using zygote = startZygote({ config, env: { MUCH: much } });
+    const daemon = await Conversation.serve(zygote);
+    const withoutMib = anonymousMib(zygote.pid);
+    writeFileSync(much, '');
+    await until('much is made', () => existsSync(`${much}.made`));
+    assert.ok(anonymousMib(zygote.pid) > withoutMib + 20);
+    rmSync(much);
+    await until('it is dropped', () => existsSync(`${much}.dropped`));
+    for (let round = 0; round < 510; round++) {
+      await daemon.run(`r${round}`, job('Nothing'));
+      daemon.send({ op: 'ack', key: `r${round}` });
+    }
+    assert.ok(anonymousMib(zygote.pid) < withoutMib + 20);
   });
 
   test('what a parked child has not taken is run by another', async () => {
