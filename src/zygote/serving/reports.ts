@@ -1,6 +1,7 @@
 import net from 'node:net';
 import { socketpair } from '../../posix/index.ts';
 import { LineFramer } from '../../wire/index.ts';
+import { letGo } from './handle.ts';
 import { readPending } from './pending.ts';
 
 /** What a child says on its way to user code. */
@@ -59,8 +60,7 @@ export class Reports {
 
   /** In a process that has come from this one by fork(2): lets go of our end, and keeps the children's. */
   abandon(): void {
-    this.#socket.removeAllListeners();
-    this.#socket.destroy();
+    letGo(this.#socket);
   }
 
   #push(chunk: Buffer): void {

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import { CONTRACT_VERSION, type HelloEvent, type ZygoteConfig, type ZygoteEvent } from '../contract.ts';
+import { letGo } from './handle.ts';
 import { isKey, isMilliseconds, parseRequest, type RawRequest, type RunStart } from './request.ts';
 import { latestEvent } from './run.ts';
 import type { Refusal, Runs, RunsListener } from './runs.ts';
@@ -58,7 +59,7 @@ export class Server<Start extends RunStart> implements SessionOwner, RunsListene
 
   /** In a process that has come from this one by fork(2): lets go of listener and connections. */
   abandon(): void {
-    this.#listener.removeAllListeners().close();
+    letGo(this.#listener);
     for (const session of this.#sessions) session.abandon();
   }
 

@@ -1,6 +1,7 @@
 import type net from 'node:net';
 import { LineFramer } from '../../wire/index.ts';
 import type { ZygoteEvent } from '../contract.ts';
+import { descriptorOf, letGo } from './handle.ts';
 import { readPending } from './pending.ts';
 
 /** A request carries at most a run's argv, environment and standard input. */
@@ -101,8 +102,7 @@ export class Session {
   abandon(): void {
     this.#open = false;
     this.#received = [];
-    this.#socket.removeAllListeners().on('error', () => {}); // what was under way is not, any more
-    this.#socket.destroy(); // close(2), which says nothing to the other side as long as the zygote has its copy
+    letGo(this.#socket);
   }
 
   get descriptor(): number | null {
@@ -171,10 +171,4 @@ export class Session {
     this.#untold.clear();
     this.#owner.onClose(this);
   }
-}
-
-/** Node names a socket's descriptor in its handle only (net.Socket has no public one); null: it is closed. */
-function descriptorOf(socket: net.Socket): number | null {
-  const { _handle: handle } = socket as net.Socket & { readonly _handle?: { readonly fd?: number } | null };
-  return handle?.fd ?? null;
 }
