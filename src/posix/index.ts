@@ -27,7 +27,7 @@ export {
 export { isAlive, nameOf, ownerOf, type ProcessName, signalProcess } from './identity.ts';
 export { isPosixError, PosixError } from './libc.ts';
 export { type ListeningAddress, listeningAddress } from './listening.ts';
-export { inheritPages, memfd } from './memory.ts';
+export { collapsePages, inheritPages, memfd, releaseAddresses, reserveAddresses } from './memory.ts';
 export { unixPeer } from './peer.ts';
 export {
   bootId,

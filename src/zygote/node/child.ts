@@ -115,7 +115,7 @@ export class Child {
     try {
       openStandardInput(start.stdin);
       killInTest('child:before-claim');
-      const runFile = new RunFile(path, this.#identity);
+      const runFile = RunFile.claim(path, this.#identity);
       killInTest('child:claimed-before-report');
       this.#report('claimed');
       closeSync(this.#reportFd);

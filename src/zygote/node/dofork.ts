@@ -1,13 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { inheritPages } from '../../posix/index.ts';
-
-export interface Range {
-  readonly address: number;
-  readonly bytes: number;
-}
-
-/** User space ends here on x64 and arm64 with 48 bits; what stands above ([vsyscall]) is nobody's to advise. */
-const END = 2 ** 47 - 4096;
+import { around, END, mapped, type Range } from './address-space.ts';
 
 /**
  * V8 marks its pages MADV_DONTFORK (V8_ENABLE_PRIVATE_MAPPING_FORK_OPTIMIZATION in src/base/platform/platform-posix.cc):
@@ -26,28 +18,7 @@ export class InheritedMemory {
   }
 
   #walk(): Range[] {
-    const refusing = mappings(readFileSync('/proc/self/maps', 'latin1')).filter(
-      ({ address, bytes }) => address < END && !inheritPages(address, bytes),
-    );
+    const refusing = mapped().filter(({ address, bytes }) => address < END && !inheritPages(address, bytes));
     return around(refusing);
   }
-}
-
-/** The lines of /proc/PID/maps. */
-export function mappings(maps: string): Range[] {
-  return [...maps.matchAll(/^([0-9a-f]+)-([0-9a-f]+) /gm)].map(([, from = '', to = '']) => {
-    const address = Number.parseInt(from, 16);
-    return { address, bytes: Number.parseInt(to, 16) - address };
-  });
-}
-
-/** What is left of the address space without these, which are in order. */
-export function around(holes: readonly Range[]): Range[] {
-  const ranges: Range[] = [];
-  let from = 0;
-  for (const { address, bytes } of [...holes, { address: END, bytes: 0 }]) {
-    if (address > from) ranges.push({ address: from, bytes: address - from });
-    from = address + bytes;
-  }
-  return ranges;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { around, InheritedMemory, mappings } from './dofork.ts';
+import { around, mappings } from './address-space.ts';
+import { InheritedMemory } from './dofork.ts';
 import { busyAmong } from './quiesce.ts';
 import { meaningOf } from './results.ts';
 import { oneLine } from './run-file.ts';
@@ -54,8 +55,8 @@ describe('the memory that children get', () => {
       '7ffd1000-7ffd3000 r--p 00000000 00:00 0    [vvar]',
     ].join('\n');
     assert.deepEqual(mappings(maps), [
-      { address: 0x400000, bytes: 0x1000 },
-      { address: 0x7ffd1000, bytes: 0x2000 },
+      { address: 0x400000, bytes: 0x1000, access: 'r--p', isAnonymous: false },
+      { address: 0x7ffd1000, bytes: 0x2000, access: 'r--p', isAnonymous: true },
     ]);
   });
 });

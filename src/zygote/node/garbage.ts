@@ -1,5 +1,6 @@
 import v8 from 'node:v8';
 import vm from 'node:vm';
+import { placeTogether } from './placement.ts';
 
 /** Looked at after every so many forks. */
 const LOOK_EVERY = 500;
@@ -24,8 +25,10 @@ export class Garbage {
 /** Returns what is left. */
 function collect(): number {
   v8.setFlagsFromString('--expose-gc');
+  const placed = placeTogether(); // collecting moves what is left
   // A plain gc() keeps what it could give back to the system, for 10 s or so: then each child would have been made with it.
   vm.runInNewContext('gc')({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  placed();
   v8.setFlagsFromString('--no-expose-gc');
   return heapBytes();
 }

@@ -1,4 +1,4 @@
-import { constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 
 export const MOST_ERROR_BYTES = 8_000;
 export const MOST_PROGRESS_BYTES = 1_000;
@@ -10,10 +10,23 @@ const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constant
 export class RunFile {
   readonly #fd: number;
 
+  private constructor(fd: number) {
+    this.#fd = fd;
+  }
+
   /** @param identity pid, start time and boot id. Throws EEXIST where the key has been claimed. */
-  constructor(path: string, identity: string) {
-    this.#fd = openSync(path, NEW, 0o600);
-    this.append(`claim 1 ${identity} ${Date.now()}`);
+  static claim(path: string, identity: string, flags = NEW): RunFile {
+    const file = new RunFile(openSync(path, flags, 0o600));
+    file.append(`claim 1 ${identity} ${Date.now()}`);
+    return file;
+  }
+
+  /** Goes the same way, and is of no run: what is said in it is gone. Closed. */
+  static rehearse(identity: string): RunFile {
+    const file = RunFile.claim('/dev/null', identity, constants.O_WRONLY);
+    file.note('result', oneLine('null', MOST_PROGRESS_BYTES));
+    closeSync(file.#fd);
+    return file;
   }
 
   /** One line, one write: lines of several writers don't mix. */

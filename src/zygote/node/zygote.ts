@@ -10,7 +10,9 @@ import { jobRuntime } from './job-runtime.ts';
 import { LeftBehind } from './left-behind.ts';
 import { optimize } from './optimizing.ts';
 import { forkedSpares, Parking } from './parking.ts';
+import { placeTogether } from './placement.ts';
 import { quiet } from './quiesce.ts';
+import { rehearse } from './rehearsal.ts';
 import { replaceRandom, takeAway } from './repairs/index.ts';
 import type { JobStart } from './request.ts';
 import { nodeSystem } from './system.ts';
@@ -31,6 +33,7 @@ async function main(): Promise<void> {
   const reports = new Reports((report) => runs.report(report));
   const ownDescriptors = descriptors('self').map(({ fd }) => fd); // whatever comes now is the bootstrap's
   replaceRandom();
+  const placed = placeTogether();
   const leftBehind = new LeftBehind();
   const userCode = await loadWholly(config);
   // The daemon will look at our threads: one that is about to fall asleep is none of the bootstrap's.
@@ -68,7 +71,9 @@ async function main(): Promise<void> {
   process.on('SIGCHLD', () => runs.reap());
   process.on('SIGTERM', () => server.drain());
   ignoreSignals();
+  rehearse();
   optimize('nothing');
+  placed();
   server.listen(LISTEN_FD);
 }
 

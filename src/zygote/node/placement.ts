@@ -1,0 +1,33 @@
+import { collapsePages, releaseAddresses, reserveAddresses } from '../../posix/index.ts';
+import { around, mapped } from './address-space.ts';
+
+/** V8 draws the addresses that it asks for from below: GetRandomMmapAddr in src/base/platform/platform-posix.cc. */
+const DRAWN_BELOW = 2 ** 46;
+/** Left free, for whatever has to lie low. */
+const LOW = 2 ** 36;
+const HUGE_PAGE = 2 ** 21;
+
+/**
+ * From now on V8's heap grows in one piece, until what is returned has been called.
+ *
+ * V8 asks for every 256 KiB of it at an address drawn at random, where each is alone with page tables of its own on three
+ * levels, and too small for a huge page: a fork has to copy 1.9 MiB of tables for a heap of 47 MiB. While all that it could
+ * draw is taken, the kernel places them side by side; and then makes them huge pages, of which a fork copies an entry for
+ * each 2 MiB. A fork of NestJS takes two thirds of the time then. Where the limits of the process forbid it, or the kernel
+ * is older than 6.1, all goes on without.
+ */
+export function placeTogether(): () => void {
+  const taken = around(mapped(), LOW, DRAWN_BELOW).filter(({ address, bytes }) =>
+    reserveAddresses(address, bytes),
+  );
+  return () => {
+    for (const { address, bytes } of taken) releaseAddresses(address, bytes);
+    for (const { address, bytes, access, isAnonymous } of mapped()) {
+      if (!isAnonymous || access !== 'rw-p') continue;
+      const end = address + bytes - HUGE_PAGE;
+      for (let at = Math.ceil(address / HUGE_PAGE) * HUGE_PAGE; at <= end; at += HUGE_PAGE) {
+        collapsePages(at, HUGE_PAGE);
+      }
+    }
+  };
+}
