@@ -14,6 +14,7 @@ import { startingTests } from './starting.ts';
 
 export { classPrograms, job } from './class-programs.ts';
 export { Conversation, until } from './conversation.ts';
+export { hugePagesKib, noHugePages } from './huge-pages.ts';
 export { childrenOf, factsOf, isAlive, logOf, ready, resultOf, runFileOf } from './looking.ts';
 export type { Features, Programs, Runtime, StartOptions, TestedZygote } from './runtime.ts';
 export { startZygote, type ZygoteProgram } from './start-zygote.ts';

@@ -9,9 +9,11 @@ import {
   classPrograms,
   contractSuite,
   factsOf,
+  hugePagesKib,
   isAlive,
   job,
   logOf,
+  noHugePages,
   resultOf,
   runFileOf,
   type TestedZygote,
@@ -54,6 +56,12 @@ describe('python: the bootstrap', () => {
       assert.match(bootLog(zygote), message);
     });
   }
+
+  test('lies in huge pages, of which a fork copies an entry for each', { skip: noHugePages }, async () => {
+    await using zygote = startZygote({ config: fixture('large.py') });
+    await Conversation.begin(zygote);
+    assert.ok(hugePagesKib(zygote.pid) > 10 * 1024, `${hugePagesKib(zygote.pid)} KiB`);
+  });
 
   test('prints to the boot log, and nothing of it, nor of its loggers, again in a run', async () => {
     await using zygote = startZygote({ config: fixture('settled.py') });

@@ -79,8 +79,10 @@ class Child:
         try:
             self._open_log(f"{self._config.runs}/{request.get('log', request['file'] + '.log')}")
             _change_folder(request.get("cwd"))
-            os.environ.update(request.get("env", {}))
-            os.environ.update(ROCKSY_KEY=request["key"], ROCKSY_POOL=self._config.pool, ROCKSY_RUN_FILE=path)
+            _set_environment(request.get("env", {}))
+            _set_environment(
+                {"ROCKSY_KEY": request["key"], "ROCKSY_POOL": self._config.pool, "ROCKSY_RUN_FILE": path}
+            )
         except (OSError, ValueError) as error:  # UnicodeEncodeError among them
             user_code.leave(user_code.fail(str(error), f"{error}\n"))
         self.title(request["class"])
@@ -132,6 +134,12 @@ def _set_standard_input(text: str | None) -> None:
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.dup2(descriptor, 0)
     os.close(descriptor)
+
+
+def _set_environment(variables: dict[str, str]) -> None:
+    """Not by update(), which first asks whether it is given a Mapping: as slow as a fifth of a fork."""
+    for name, value in variables.items():
+        os.environ[name] = value
 
 
 def _change_folder(folder: str | None) -> None:

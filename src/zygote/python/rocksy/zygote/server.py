@@ -21,7 +21,7 @@ from .processes import NEVER, Processes
 from .runs import MainProcess, Runs
 from .sessions import Sessions
 from .start_request import problem_of
-from .system import now_ms
+from .system import now_ms, use_huge_pages
 
 LISTENER = 3
 #: So many starts in a turn, then claims, deaths and deadlines have their turn.
@@ -52,6 +52,7 @@ class Zygote:
         # been loaded until now it will never look at again, here and in the children.
         gc.collect()
         gc.freeze()
+        use_huge_pages()
         while not self._is_draining or len(self._runs) > 0 or len(self._processes) > 0:
             self._turn()
         self._sessions.flush()
