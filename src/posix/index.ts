@@ -15,7 +15,7 @@ export { become } from './exec.ts';
 export { flockExclusive, isCloseOnExec, punchHole, setCloseOnExec } from './file.ts';
 export {
   ALL_SIGNALS,
-  fork,
+  forkInheriting,
   forkLoop,
   getpid,
   NO_SIGNALS,

@@ -5,7 +5,7 @@ import { call, define, PosixError } from './libc.ts';
 
 const MFD_CLOEXEC = 1;
 // asm-generic/mman-common.h, asm-generic/errno-base.h.
-const MADV_DOFORK = 11;
+export const MADV_DOFORK = 11;
 const MADV_COLLAPSE = 25;
 const PROT_NONE = 0;
 const MAP_PRIVATE = 2;
@@ -20,7 +20,7 @@ const mmap = define<[number, number, number, number, number, number]>(
   'int64_t mmap(uintptr_t, size_t, int, int, int, int64_t)',
 );
 const munmap = define<[number, number]>('int munmap(uintptr_t, size_t)');
-const madvise = define<[number, number, number]>('int madvise(uintptr_t, size_t, int)');
+export const madvise = define<[number, number, number]>('int madvise(uintptr_t, size_t, int)');
 
 /**
  * A descriptor (close-on-exec, read and write, at position 0) of a nameless file with this content: the standard input

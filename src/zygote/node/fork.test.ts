@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { around, mappings } from './address-space.ts';
 import { InheritedMemory } from './dofork.ts';
+import { FORK_FLAGS, flagsOf } from './flags.ts';
 import { busyAmong } from './quiesce.ts';
 import { meaningOf } from './results.ts';
 import { oneLine } from './run-file.ts';
+import { FIXTURES, NODE_26 } from './zygote-under-test.ts';
 
 const END = 2 ** 47 - 4096;
 
@@ -34,6 +38,17 @@ describe('the memory that children get', () => {
     closeSync(file);
     assert.equal(kept.length, 500_000);
   });
+
+  for (const [version, node] of [
+    ['24', process.execPath],
+    ['26', NODE_26],
+  ] as const) {
+    test(`has the page that V8 takes at the moment of the fork (Node ${version})`, () => {
+      const flags = [...FORK_FLAGS, ...flagsOf(`v${version}.0.0`)];
+      const died = execFileSync(node, [...flags, join(FIXTURES, 'new-page.ts')], { encoding: 'utf8' });
+      assert.equal(died, '0\n');
+    });
+  }
 
   test('is the whole address space but what can’t be inherited', () => {
     assert.deepEqual(around([]), [{ address: 0, bytes: END }]);

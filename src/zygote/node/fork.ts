@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { ALL_SIGNALS, exitNow, fork, setSignalMask } from '../../posix/index.ts';
+import { ALL_SIGNALS, exitNow, setSignalMask } from '../../posix/index.ts';
 import { after } from '../serving/index.ts';
 import { InheritedMemory } from './dofork.ts';
 import { Garbage } from './garbage.ts';
@@ -84,8 +84,7 @@ export class Forker {
     let pid: number | Error;
     try {
       birth.prepare?.();
-      this.#memory.extend();
-      pid = fork();
+      pid = this.#memory.fork();
     } catch (error) {
       pid = error as Error;
     }

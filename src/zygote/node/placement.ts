@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { collapsePages, releaseAddresses, reserveAddresses } from '../../posix/index.ts';
 import { around, mapped } from './address-space.ts';
 
@@ -6,6 +7,10 @@ const DRAWN_BELOW = 2 ** 46;
 /** Left free, for whatever has to lie low. */
 const LOW = 2 ** 36;
 const HUGE_PAGE = 2 ** 21;
+const PAGE = 4096;
+/** A bit of an entry of /proc/PID/pagemap: proc_pid_pagemap(5). */
+const PRESENT = 1n << 63n;
+const MOSTLY = 0.75;
 
 /**
  * From now on V8's heap grows in one piece, until what is returned has been called.
@@ -22,12 +27,22 @@ export function placeTogether(): () => void {
   );
   return () => {
     for (const { address, bytes } of taken) releaseAddresses(address, bytes);
-    for (const { address, bytes, access, isAnonymous } of mapped()) {
-      if (!isAnonymous || access !== 'rw-p') continue;
-      const end = address + bytes - HUGE_PAGE;
-      for (let at = Math.ceil(address / HUGE_PAGE) * HUGE_PAGE; at <= end; at += HUGE_PAGE) {
-        collapsePages(at, HUGE_PAGE);
-      }
-    }
+    useHugePages();
   };
+}
+
+/** Only where most of one is memory already: what is missing becomes memory too. */
+function useHugePages(): void {
+  const pagemap = openSync('/proc/self/pagemap', 'r');
+  const entries = new BigUint64Array(HUGE_PAGE / PAGE);
+  for (const { address, bytes, access, isAnonymous } of mapped()) {
+    if (!isAnonymous || access !== 'rw-p') continue;
+    const end = address + bytes - HUGE_PAGE;
+    for (let at = Math.ceil(address / HUGE_PAGE) * HUGE_PAGE; at <= end; at += HUGE_PAGE) {
+      readSync(pagemap, entries, 0, entries.byteLength, (at / PAGE) * entries.BYTES_PER_ELEMENT);
+      const present = entries.filter((entry) => (entry & PRESENT) !== 0n).length;
+      if (present > MOSTLY * entries.length) collapsePages(at, HUGE_PAGE);
+    }
+  }
+  closeSync(pagemap);
 }

@@ -16,6 +16,8 @@ _MOST_STAT_BYTES = 4_096
 
 _MADV_COLLAPSE = 25
 _HUGE_PAGE = 1 << 21
+_PAGE = 4_096
+_MOSTLY = 0.75
 #: Memory that is no file's, in /proc/self/maps.
 _ANONYMOUS = re.compile(r"^([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0\s", re.MULTILINE)
 
@@ -68,15 +70,21 @@ def stat_field(number: int) -> int:
 
 def use_huge_pages() -> None:
     """
-    A fork copies one entry for 2 MiB, rather than 512, of all memory that fills so much. Where it can't be had (Linux before
-    6.1, no memory in one piece) it stays as it is: MADV_COLLAPSE in madvise(2).
+    A fork copies one entry for 2 MiB, rather than 512, of all memory that fills most of so much; what is missing becomes
+    memory too. Where it can't be had (Linux before 6.1, no memory in one piece) it stays as it is: MADV_COLLAPSE in
+    madvise(2).
     """
     with open("/proc/self/maps") as file:
         maps = file.read()
+    pagemap = os.open("/proc/self/pagemap", os.O_RDONLY)
     for found in _ANONYMOUS.finditer(maps):
         start, end = (int(address, 16) for address in found.groups())
         for at in range(-(-start // _HUGE_PAGE) * _HUGE_PAGE, end - _HUGE_PAGE + 1, _HUGE_PAGE):
-            _libc.madvise(at, _HUGE_PAGE, _MADV_COLLAPSE)
+            entries = os.pread(pagemap, _HUGE_PAGE // _PAGE * 8, at // _PAGE * 8)
+            present = sum(byte >> 7 for byte in entries[7::8])  # the highest bit of each: proc_pid_pagemap(5)
+            if present > _MOSTLY * _HUGE_PAGE // _PAGE:
+                _libc.madvise(at, _HUGE_PAGE, _MADV_COLLAPSE)
+    os.close(pagemap)
 
 
 class Title:
