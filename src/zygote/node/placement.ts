@@ -8,8 +8,8 @@ const DRAWN_BELOW = 2 ** 46;
 const LOW = 2 ** 36;
 const HUGE_PAGE = 2 ** 21;
 const PAGE = 4096;
-/** A bit of an entry of /proc/PID/pagemap: proc_pid_pagemap(5). */
-const PRESENT = 1n << 63n;
+/** Of /proc/PID/pagemap. */
+const ENTRY_BYTES = 8;
 const MOSTLY = 0.75;
 
 /**
@@ -34,15 +34,22 @@ export function placeTogether(): () => void {
 /** Only where most of one is memory already: what is missing becomes memory too. */
 function useHugePages(): void {
   const pagemap = openSync('/proc/self/pagemap', 'r');
-  const entries = new BigUint64Array(HUGE_PAGE / PAGE);
+  const entries = Buffer.alloc((HUGE_PAGE / PAGE) * ENTRY_BYTES);
   for (const { address, bytes, access, isAnonymous } of mapped()) {
     if (!isAnonymous || access !== 'rw-p') continue;
     const end = address + bytes - HUGE_PAGE;
     for (let at = Math.ceil(address / HUGE_PAGE) * HUGE_PAGE; at <= end; at += HUGE_PAGE) {
-      readSync(pagemap, entries, 0, entries.byteLength, (at / PAGE) * entries.BYTES_PER_ELEMENT);
-      const present = entries.filter((entry) => (entry & PRESENT) !== 0n).length;
-      if (present > MOSTLY * entries.length) collapsePages(at, HUGE_PAGE);
+      readSync(pagemap, entries, 0, entries.length, (at / PAGE) * ENTRY_BYTES);
+      if (presentIn(entries) > (MOSTLY * HUGE_PAGE) / PAGE) collapsePages(at, HUGE_PAGE);
     }
   }
   closeSync(pagemap);
+}
+
+/** How many of these pages are memory: the highest bit of each entry, proc_pid_pagemap(5). */
+function presentIn(entries: Buffer): number {
+  let present = 0;
+  for (let last = ENTRY_BYTES - 1; last < entries.length; last += ENTRY_BYTES)
+    present += (entries[last] ?? 0) >> 7;
+  return present;
 }
