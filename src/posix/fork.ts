@@ -21,10 +21,9 @@ const c = {
 };
 
 /**
- * 0 in the child, which has this thread only, and of V8's pages those that are inherited: first this range is made to be
- * (`inheritPages`, where nothing can be wrong with it any more). No object is made between that and the fork, so V8 takes no
- * page that the child would not have: its first write there would be its end. Expects EAGAIN (too many processes), ENOMEM:
- * fork(2).
+ * 0 in the child, which has this thread only. A page that V8 has taken since `inheritPages` it would not have, and its first
+ * write there would be its end: so this range is marked once more, and no object is made between that and the fork. Expects
+ * EAGAIN (too many processes), ENOMEM: fork(2).
  */
 export function forkInheriting(address: number, bytes: number): number {
   madvise(address, bytes, MADV_DOFORK);

@@ -70,9 +70,10 @@ export function releaseAddresses(address: number, bytes: number): void {
 }
 
 /**
- * Makes the pages of this range a huge one, whatever the machine's default for them is. `false` where that can't be: nothing
- * is mapped, pages are in use elsewhere, there is no memory in one piece, Linux before 6.1: MADV_COLLAPSE in madvise(2).
+ * Makes the pages of this range a huge one, whatever the machine's default for them is; what it shared with other processes
+ * is copied. Where that can't be they stay as they are: nothing is mapped, a page is pinned, there is no memory in one piece,
+ * Linux before 6.1: MADV_COLLAPSE in madvise(2).
  */
-export function collapsePages(address: number, bytes: number): boolean {
-  return madvise(address, bytes, MADV_COLLAPSE) === 0;
+export function collapsePages(address: number, bytes: number): void {
+  madvise(address, bytes, MADV_COLLAPSE);
 }

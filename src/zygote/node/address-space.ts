@@ -12,8 +12,8 @@ export interface Mapping extends Range {
   readonly isAnonymous: boolean;
 }
 
-/** User space ends here on x64 and arm64 with 48 bits; what stands above ([vsyscall]) is nobody's. */
-export const END = 2 ** 47 - 4096;
+/** User space ends here, on x64 and on arm64 with 48 bits; what stands above ([vsyscall]) is nobody's. */
+export const END = (process.arch === 'arm64' ? 2 ** 48 : 2 ** 47) - 4096;
 
 /** What this process has mapped, in order. */
 export function mapped(): Mapping[] {

@@ -8,7 +8,7 @@ import { around, END, mapped, type Range } from './address-space.ts';
  * not be read each time.
  */
 export class InheritedMemory {
-  /** All of the address space but what can't be inherited. The first range holds all that V8 takes anew (placement.ts). */
+  /** All of the address space but what can't be inherited. The first range is what V8 draws addresses from. */
   #ranges = this.#walk();
 
   /** fork(2), with all of this process's memory. The pid; 0 in the child. */

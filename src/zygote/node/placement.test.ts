@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { hugePagesKib, noHugePages } from '../contract-suite/index.ts';
 import { mapped } from './address-space.ts';
-import { placeTogether } from './placement.ts';
+import { placeTogether, useHugePages } from './placement.ts';
 
 const GIB = 2 ** 30;
 
@@ -27,6 +27,7 @@ describe('the heap of a zygote', () => {
     const kept = grow();
     assert.ok(scattered() < before + 10, `${scattered() - before} pieces are scattered`);
     placed();
+    useHugePages();
     const hugeKib = hugePagesKib(process.pid) - hugeBefore;
     assert.ok(noHugePages || hugeKib > 10 * 1024, `${hugeKib} KiB in huge pages`);
     assert.ok(mapped().every(({ bytes, access }) => access !== '---p' || bytes < 1024 * GIB));

@@ -1,11 +1,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { collapsePages, releaseAddresses, reserveAddresses } from '../../posix/index.ts';
-import { around, mapped } from './address-space.ts';
+import { around, mapped, type Range } from './address-space.ts';
 
-/** V8 draws the addresses that it asks for from below: GetRandomMmapAddr in src/base/platform/platform-posix.cc. */
+/** Below this V8 draws the addresses that it asks for: GetRandomMmapAddr in src/base/platform/platform-posix.cc, of x64. */
 const DRAWN_BELOW = 2 ** 46;
 /** Left free, for whatever has to lie low. */
 const LOW = 2 ** 36;
+/** Both of x64. */
 const HUGE_PAGE = 2 ** 21;
 const PAGE = 4096;
 /** Of /proc/PID/pagemap. */
@@ -17,39 +18,67 @@ const MOSTLY = 0.75;
  *
  * V8 asks for every 256 KiB of it at an address drawn at random, where each is alone with page tables of its own on three
  * levels, and too small for a huge page: a fork has to copy 1.9 MiB of tables for a heap of 47 MiB. While all that it could
- * draw is taken, the kernel places them side by side; and then makes them huge pages, of which a fork copies an entry for
- * each 2 MiB. A fork of NestJS takes two thirds of the time then. Where the limits of the process forbid it, or the kernel
- * is older than 6.1, all goes on without.
+ * draw is taken, the kernel places them side by side. Not on other processors than x64, whose addresses are others, nor
+ * under a limit of addresses (RLIMIT_AS), which this would use up.
  */
 export function placeTogether(): () => void {
-  const taken = around(mapped(), LOW, DRAWN_BELOW).filter(({ address, bytes }) =>
-    reserveAddresses(address, bytes),
-  );
+  const taken: Range[] = [];
+  for (const range of process.arch === 'x64' ? freeRanges() : []) {
+    if (!reserveAddresses(range.address, range.bytes)) break;
+    taken.push(range);
+  }
   return () => {
     for (const { address, bytes } of taken) releaseAddresses(address, bytes);
-    useHugePages();
   };
 }
 
-/** Only where most of one is memory already: what is missing becomes memory too. */
-function useHugePages(): void {
-  const pagemap = openSync('/proc/self/pagemap', 'r');
-  const entries = Buffer.alloc((HUGE_PAGE / PAGE) * ENTRY_BYTES);
-  for (const { address, bytes, access, isAnonymous } of mapped()) {
-    if (!isAnonymous || access !== 'rw-p') continue;
-    const end = address + bytes - HUGE_PAGE;
-    for (let at = Math.ceil(address / HUGE_PAGE) * HUGE_PAGE; at <= end; at += HUGE_PAGE) {
-      readSync(pagemap, entries, 0, entries.length, (at / PAGE) * ENTRY_BYTES);
-      if (presentIn(entries) > (MOSTLY * HUGE_PAGE) / PAGE) collapsePages(at, HUGE_PAGE);
-    }
+/** The largest first: no limit that forbids terabytes is used up by what is small. */
+function freeRanges(): Range[] {
+  try {
+    return around(mapped(), LOW, DRAWN_BELOW).sort((a, b) => b.bytes - a.bytes);
+  } catch {
+    return []; // EMFILE: forks will take longer, which is no reason to end a zygote that serves
   }
-  closeSync(pagemap);
+}
+
+/**
+ * Makes huge pages of this process's memory, of which a fork copies one entry for 2 MiB; to be called before the first one.
+ * Only where most of one is memory already: what is missing becomes memory too.
+ */
+export function useHugePages(): void {
+  if (process.arch !== 'x64') return;
+  let pagemap: number;
+  try {
+    pagemap = openSync('/proc/self/pagemap', 'r');
+  } catch {
+    return; // a kernel without it, or a sandbox: forks take longer
+  }
+  try {
+    for (const piece of pieces()) {
+      const entries = Buffer.alloc((HUGE_PAGE / PAGE) * ENTRY_BYTES);
+      readSync(pagemap, entries, 0, entries.length, (piece / PAGE) * ENTRY_BYTES);
+      if (presentIn(entries) > (MOSTLY * HUGE_PAGE) / PAGE) collapsePages(piece, HUGE_PAGE);
+    }
+  } finally {
+    closeSync(pagemap);
+  }
+}
+
+/** Where a huge page would fit in. */
+function pieces(): number[] {
+  const memory = mapped().filter(({ access, isAnonymous }) => isAnonymous && access === 'rw-p');
+  return memory.flatMap(({ address, bytes }) => {
+    const first = Math.ceil(address / HUGE_PAGE) * HUGE_PAGE;
+    const count = Math.max(0, Math.floor((address + bytes - first) / HUGE_PAGE));
+    return Array.from({ length: count }, (_, index) => first + index * HUGE_PAGE);
+  });
 }
 
 /** How many of these pages are memory: the highest bit of each entry, proc_pid_pagemap(5). */
 function presentIn(entries: Buffer): number {
   let present = 0;
-  for (let last = ENTRY_BYTES - 1; last < entries.length; last += ENTRY_BYTES)
+  for (let last = ENTRY_BYTES - 1; last < entries.length; last += ENTRY_BYTES) {
     present += (entries[last] ?? 0) >> 7;
+  }
   return present;
 }

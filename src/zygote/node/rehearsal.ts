@@ -21,8 +21,8 @@ const NOTHING: UserCode = {
 };
 
 /**
- * In the zygote, before the first fork: goes through what only its children will do, so that V8 and the C library have
- * learned the way, rather than each child anew. Nothing of it stays but standard input at /dev/null, as it has been.
+ * In the zygote, before the first fork: goes through most of what only its children will do, so that V8 and the C library
+ * have learned the way, rather than each child anew. Nothing of it stays but standard input at /dev/null, as it has been.
  */
 export function rehearse(): void {
   for (let time = 0; time < TIMES; time++) {

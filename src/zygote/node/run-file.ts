@@ -15,17 +15,21 @@ export class RunFile {
   }
 
   /** @param identity pid, start time and boot id. Throws EEXIST where the key has been claimed. */
-  static claim(path: string, identity: string, flags = NEW): RunFile {
-    const file = new RunFile(openSync(path, flags, 0o600));
-    file.append(`claim 1 ${identity} ${Date.now()}`);
-    return file;
+  static claim(path: string, identity: string): RunFile {
+    return RunFile.#open(path, NEW, identity);
   }
 
   /** Goes the same way, and is of no run: what is said in it is gone. Closed. */
   static rehearse(identity: string): RunFile {
-    const file = RunFile.claim('/dev/null', identity, constants.O_WRONLY);
+    const file = RunFile.#open('/dev/null', constants.O_WRONLY, identity);
     file.note('result', oneLine('null', MOST_PROGRESS_BYTES));
     closeSync(file.#fd);
+    return file;
+  }
+
+  static #open(path: string, flags: number, identity: string): RunFile {
+    const file = new RunFile(openSync(path, flags, 0o600));
+    file.append(`claim 1 ${identity} ${Date.now()}`);
     return file;
   }
 

@@ -10,7 +10,7 @@ import { jobRuntime } from './job-runtime.ts';
 import { LeftBehind } from './left-behind.ts';
 import { optimize } from './optimizing.ts';
 import { forkedSpares, Parking } from './parking.ts';
-import { placeTogether } from './placement.ts';
+import { placeTogether, useHugePages } from './placement.ts';
 import { quiet } from './quiesce.ts';
 import { rehearse } from './rehearsal.ts';
 import { replaceRandom, takeAway } from './repairs/index.ts';
@@ -74,6 +74,7 @@ async function main(): Promise<void> {
   rehearse();
   optimize('nothing');
   placed();
+  useHugePages();
   server.listen(LISTEN_FD);
 }
 

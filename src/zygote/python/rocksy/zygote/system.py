@@ -62,29 +62,41 @@ def write_all(descriptor: int, text: str) -> None:
 
 def stat_field(number: int) -> int:
     """Of /proc/self/stat, behind the name, which may hold spaces and brackets (proc_pid_stat(5))."""
-    descriptor = os.open("/proc/self/stat", os.O_RDONLY)  # a file object costs a child 20 pages more
-    text = os.read(descriptor, _MOST_STAT_BYTES)
-    os.close(descriptor)
+    descriptor = os.open("/proc/self/stat", os.O_RDONLY)  # a file object would cost a child more pages
+    try:
+        text = os.read(descriptor, _MOST_STAT_BYTES)
+    finally:
+        os.close(descriptor)
     return int(text[text.rindex(b")") + 2 :].split()[number - 3])
 
 
 def use_huge_pages() -> None:
     """
     A fork copies one entry for 2 MiB, rather than 512, of all memory that fills most of so much; what is missing becomes
-    memory too. Where it can't be had (Linux before 6.1, no memory in one piece) it stays as it is: MADV_COLLAPSE in
-    madvise(2).
+    memory too. Where it can't be had (Linux before 6.1, no memory in one piece, no /proc/self/pagemap) it stays as it is:
+    MADV_COLLAPSE in madvise(2).
     """
-    with open("/proc/self/maps") as file:
-        maps = file.read()
-    pagemap = os.open("/proc/self/pagemap", os.O_RDONLY)
-    for found in _ANONYMOUS.finditer(maps):
-        start, end = (int(address, 16) for address in found.groups())
-        for at in range(-(-start // _HUGE_PAGE) * _HUGE_PAGE, end - _HUGE_PAGE + 1, _HUGE_PAGE):
-            entries = os.pread(pagemap, _HUGE_PAGE // _PAGE * 8, at // _PAGE * 8)
-            present = sum(byte >> 7 for byte in entries[7::8])  # the highest bit of each: proc_pid_pagemap(5)
-            if present > _MOSTLY * _HUGE_PAGE // _PAGE:
-                _libc.madvise(at, _HUGE_PAGE, _MADV_COLLAPSE)
-    os.close(pagemap)
+    if os.sysconf("SC_PAGE_SIZE") != _PAGE:
+        return
+    try:
+        pagemap = os.open("/proc/self/pagemap", os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        with open("/proc/self/maps", encoding="latin-1") as file:
+            maps = file.read()
+        for found in _ANONYMOUS.finditer(maps):
+            start, end = (int(address, 16) for address in found.groups())
+            for at in range(-(-start // _HUGE_PAGE) * _HUGE_PAGE, end - _HUGE_PAGE + 1, _HUGE_PAGE):
+                if _present(pagemap, at) > _MOSTLY * _HUGE_PAGE // _PAGE:
+                    _libc.madvise(at, _HUGE_PAGE, _MADV_COLLAPSE)
+    finally:
+        os.close(pagemap)
+
+
+def _present(pagemap: int, at: int) -> int:
+    """How many pages of a huge one are memory: the highest bit of each entry, proc_pid_pagemap(5)."""
+    return sum(byte >> 7 for byte in os.pread(pagemap, _HUGE_PAGE // _PAGE * 8, at // _PAGE * 8)[7::8])
 
 
 class Title:
