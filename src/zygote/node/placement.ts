@@ -1,6 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { collapsePages, releaseAddresses, reserveAddresses } from '../../posix/index.ts';
-import { around, mapped, type Range } from './address-space.ts';
+import { around, mapped, mappings, type Range } from './address-space.ts';
 
 /** Below this V8 draws the addresses that it asks for: GetRandomMmapAddr in src/base/platform/platform-posix.cc, of x64. */
 const DRAWN_BELOW = 2 ** 46;
@@ -22,22 +22,28 @@ const MOSTLY = 0.75;
  * under a limit of addresses (RLIMIT_AS), which this would use up.
  */
 export function placeTogether(): () => void {
-  const taken: Range[] = [];
-  for (const range of process.arch === 'x64' ? freeRanges() : []) {
-    if (!reserveAddresses(range.address, range.bytes)) break;
-    taken.push(range);
-  }
+  const free = process.arch === 'x64' && !isLimited() ? freeRanges() : [];
+  const taken = free.filter(({ address, bytes }) => reserveAddresses(address, bytes));
   return () => {
     for (const { address, bytes } of taken) releaseAddresses(address, bytes);
   };
 }
 
-/** The largest first: no limit that forbids terabytes is used up by what is small. */
+/** Of addresses: RLIMIT_AS, as proc_pid_limits(5) has it. */
+function isLimited(): boolean {
+  return !/^Max address space +unlimited /m.test(textOf('/proc/self/limits'));
+}
+
 function freeRanges(): Range[] {
+  return around(mappings(textOf('/proc/self/maps')), LOW, DRAWN_BELOW);
+}
+
+/** Nothing where it can't be read (EMFILE): forks will take longer, which is no reason to end a zygote that serves. */
+function textOf(file: string): string {
   try {
-    return around(mapped(), LOW, DRAWN_BELOW).sort((a, b) => b.bytes - a.bytes);
+    return readFileSync(file, 'latin1');
   } catch {
-    return []; // EMFILE: forks will take longer, which is no reason to end a zygote that serves
+    return '';
   }
 }
 
