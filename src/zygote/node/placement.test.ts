@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { hugePagesKib, noHugePages } from '../contract-suite/index.ts';
 import { mapped } from './address-space.ts';
@@ -35,5 +36,27 @@ describe('the heap of a zygote', () => {
     const more = grow();
     assert.ok(scattered() > before + 20, 'V8 does as ever');
     assert.equal(kept.length, more.length);
+  });
+
+  test('takes no addresses under a limit of them, of which the heap may need what is left', () => {
+    const size = "Number(readFileSync('/proc/self/statm', 'latin1').split(' ')[0])";
+    const program = `
+      import { readFileSync } from 'node:fs';
+      import { placeTogether } from ${JSON.stringify(new URL('./placement.ts', import.meta.url))};
+      const before = ${size};
+      placeTogether();
+      console.log(${size} - before);`;
+    const takenPages = (limit: string): number =>
+      Number(
+        execFileSync('bash', [
+          '-c',
+          `ulimit -v ${limit} && exec "$0" --input-type=module --eval "$1"`,
+          process.execPath,
+          program,
+        ]),
+      );
+    assert.ok(takenPages('unlimited') > (1024 * GIB) / 4096);
+    const tenTib = String(10 * 1024 ** 3);
+    assert.ok(takenPages(tenTib) < GIB / 4096);
   });
 });

@@ -26,6 +26,13 @@ for (const { name, start, prefork } of NODES.flatMap((node) => [
       assert.deepEqual(resultOf(zygote, 'a'), { pid, imported: pid, kernel: pid });
     });
 
+    test('process.pid is its own where the run is the first to import it', async () => {
+      await using zygote = start({ config: { bootstrap: join(FIXTURES, 'late.ts'), prefork } });
+      const daemon = await Conversation.serve(zygote);
+      const { pid } = await daemon.run('a', job('Late'));
+      assert.deepEqual(resultOf(zygote, 'a'), { pid, imported: pid });
+    });
+
     test('random numbers, UUIDs and integers are its own', async () => {
       await using zygote = ways();
       const daemon = await Conversation.serve(zygote);
